@@ -1,0 +1,7 @@
+// Package simtest hunts for a broken money law: model terminals of every evidence class with ledgers of
+// their own, a fuse that kills the bridge at any chosen operation, and checks of the invariants against those
+// ledgers and against what MGR was told.
+//
+// The model terminals speak a small text protocol of their own. Model is its terminal's side and ModelDriver
+// its till's side; they share the words on the line and nothing else.
+package simtest

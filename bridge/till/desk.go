@@ -1,0 +1,343 @@
+package till
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"tillbridge/bridge"
+	"tillbridge/terminal"
+)
+
+// Hooks are told of what happens; none of them may block.
+type Hooks struct {
+	Notify  func() // a notice is due
+	Changed func() // something that a screen shows has changed
+	Alarm   func() // an alarm was raised
+}
+
+// Desk is all tills of one bridge over one journal. Its methods may be called from any goroutine.
+type Desk struct {
+	journal Journal
+	hooks   Hooks
+	log     *slog.Logger
+	workers map[string]*worker
+	limit   time.Duration
+
+	mu       sync.Mutex
+	lastRef  int64
+	stopping bool
+}
+
+// Config is what a desk is made of.
+type Config struct {
+	Terminals []Terminal
+	// QueueLimit is how long an accepted payment may wait for its start; then it is denied as never sent.
+	QueueLimit time.Duration
+	Hooks      Hooks
+	Log        *slog.Logger
+}
+
+// Terminal is one terminal of the settings.
+type Terminal struct {
+	Name     string
+	Driver   terminal.Driver
+	Options  any // as Driver.Open takes it
+	Currency terminal.Currency
+	MaxMinor int64  // the shop's own limit in minor units; 0 for none
+	Line     string // the port, in words for people
+	Link     terminal.LinkKind
+	Dial     func(context.Context) (terminal.Port, error)
+}
+
+// New makes a desk. Nothing runs before Run.
+func New(c Config, j Journal) (*Desk, error) {
+	d := &Desk{journal: j, hooks: c.Hooks, log: c.Log, limit: c.QueueLimit, workers: map[string]*worker{}}
+	if c.QueueLimit <= 0 {
+		return nil, errors.New("the queue limit must be more than zero")
+	}
+	for _, t := range c.Terminals {
+		if _, twice := d.workers[t.Name]; twice {
+			return nil, fmt.Errorf("terminal %q is there twice", t.Name)
+		}
+		if t.Dial == nil || t.Driver.Open == nil {
+			return nil, fmt.Errorf("terminal %q has no line or no driver", t.Name)
+		}
+		d.workers[t.Name] = newWorker(d, t)
+	}
+	return d, nil
+}
+
+// Run takes up what the journal left open, then serves payments until ctx ends. It returns when every
+// worker has stopped; a driver that does not come back is left behind after a short grace. An error means
+// that the journal could not be read and nothing was started.
+func (d *Desk) Run(ctx context.Context, ready func()) error {
+	open, err := d.journal.Unsettled(ctx)
+	if err != nil {
+		return fmt.Errorf("read open payments: %w", err)
+	}
+	for _, p := range open {
+		if err := d.wake(ctx, p); err != nil {
+			return err
+		}
+	}
+	var all sync.WaitGroup
+	for _, w := range d.workers {
+		all.Go(func() { w.run(ctx) })
+	}
+	if ready != nil {
+		ready()
+	}
+	<-ctx.Done()
+	d.mu.Lock()
+	d.stopping = true
+	d.mu.Unlock()
+	all.Wait()
+	return nil
+}
+
+// wake gives a payment that an earlier run left open to its worker.
+func (d *Desk) wake(ctx context.Context, p bridge.Payment) error {
+	if e, due := bridge.Wake(p, time.Now(), d.limit); due {
+		t, err := d.apply(ctx, p, e)
+		if err != nil {
+			return fmt.Errorf("take up payment %s: %w", p.UUID, err)
+		}
+		p = t.After
+	}
+	w := d.workers[p.Terminal]
+	var orphan string
+	switch {
+	case w == nil:
+		orphan = fmt.Sprintf("The terminal %q is no longer in the settings, so it cannot be asked.", p.Terminal)
+	case p.Driver != "" && p.Driver != w.Driver.Name:
+		orphan = fmt.Sprintf("The payment was made with the driver %q; the settings now say %q, which cannot ask about it.", p.Driver, w.Driver.Name)
+	}
+	switch {
+	case p.Final():
+		return nil
+	case orphan != "" && p.State == bridge.Received:
+		_, err := d.apply(ctx, p, bridge.Event{Kind: bridge.Expire, At: time.Now(), Reason: orphan})
+		return err
+	case orphan != "" && p.State != bridge.Held:
+		t, err := d.apply(ctx, p, bridge.Event{Kind: bridge.Hold, At: time.Now(), Reason: orphan})
+		if err != nil {
+			return err
+		}
+		p = t.After
+	}
+	if w != nil {
+		w.adopt(p)
+	}
+	return nil
+}
+
+// Accept takes an order from MGR. It returns once the payment is durable, or with a *bridge.Refusal, after
+// which nothing has changed; any other error means that the journal failed.
+func (d *Desk) Accept(ctx context.Context, o bridge.Order) (bridge.Acceptance, error) {
+	w := d.workers[o.Terminal]
+	if w == nil {
+		return 0, bridge.Refuse(bridge.UnknownTerminal, "There is no terminal %q in the settings of the bridge.", o.Terminal)
+	}
+	known, _, err := d.journal.Payment(ctx, o.UUID)
+	if err != nil {
+		return 0, fmt.Errorf("look for payment: %w", err)
+	}
+	if a, err := bridge.Admit(known, o); err != nil || a == bridge.Repeat {
+		return a, d.repeat(ctx, known, err)
+	}
+	err = w.accept(ctx, o)
+	if errors.Is(err, ErrExists) { // another webhook with this uuid was faster
+		if known, _, err = d.journal.Payment(ctx, o.UUID); err != nil {
+			return 0, fmt.Errorf("look for payment: %w", err)
+		}
+		a, err := bridge.Admit(known, o)
+		return a, d.repeat(ctx, known, err)
+	}
+	return bridge.New, err
+}
+
+// repeat answers a webhook that came again: a final outcome is sent again, nothing is sold again.
+func (d *Desk) repeat(ctx context.Context, known bridge.Payment, refusal error) error {
+	if refusal != nil || !known.Final() {
+		return refusal
+	}
+	if err := d.journal.Renotify(ctx, known.UUID); err != nil {
+		return fmt.Errorf("send the outcome again: %w", err)
+	}
+	d.hooks.Notify()
+	return nil
+}
+
+// Reported records that MGR has the outcome of a payment. It may be called again.
+func (d *Desk) Reported(ctx context.Context, uuid string) error {
+	p, err := d.payment(ctx, uuid)
+	if err != nil {
+		return err
+	}
+	if p.State == bridge.Reported {
+		return d.journal.Forget(ctx, uuid)
+	}
+	_, err = d.apply(ctx, p, bridge.Event{Kind: bridge.Report, At: time.Now()})
+	return err
+}
+
+// Resolve settles a payment that is not known, by a person's word. An error that wraps *bridge.RefusedError
+// says what is missing, or that the payment is not one to be settled.
+func (d *Desk) Resolve(ctx context.Context, uuid string, approved bool, who bridge.Person) error {
+	p, err := d.payment(ctx, uuid)
+	if err != nil {
+		return err
+	}
+	who = bridge.Person{
+		Name:     tidy(who.Name, 80),
+		Evidence: tidy(who.Evidence, 500),
+		AuthCode: tidy(who.AuthCode, 40),
+		TxnRef:   tidy(who.TxnRef, 80),
+	}
+	e := bridge.Event{Kind: bridge.Resolve, At: time.Now(), Person: &who, Outcome: terminal.Declined}
+	if approved {
+		e.Outcome = terminal.Approved
+	}
+	t, err := d.apply(ctx, p, e)
+	if err != nil {
+		return err
+	}
+	if w := d.workers[p.Terminal]; w != nil {
+		w.settled(t.After)
+	}
+	return nil
+}
+
+// AskAgain makes the terminal of a held payment be asked once more.
+func (d *Desk) AskAgain(ctx context.Context, uuid string) error {
+	p, err := d.payment(ctx, uuid)
+	switch {
+	case err != nil:
+		return err
+	case p.State != bridge.Held:
+		return errors.New("only a payment on hold can be asked about again")
+	}
+	w := d.workers[p.Terminal]
+	if w == nil || w.Driver.Name != p.Driver {
+		return errors.New("the terminal of this payment is not in the settings any more")
+	}
+	return w.askAgain(p)
+}
+
+// Cancel asks a terminal to give up its running payment. It proves nothing; the terminal's result decides.
+func (d *Desk) Cancel(name string) error {
+	w := d.workers[name]
+	if w == nil {
+		return fmt.Errorf("there is no terminal %q", name)
+	}
+	return w.cancel()
+}
+
+// Terminals is the state of every terminal, by name.
+func (d *Desk) Terminals() []bridge.TerminalStatus {
+	all := make([]bridge.TerminalStatus, 0, len(d.workers))
+	for _, w := range d.workers {
+		all = append(all, w.status())
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].Name < all[j].Name })
+	return all
+}
+
+// Idle tells whether no terminal is in a dialogue or about to begin one.
+func (d *Desk) Idle() bool {
+	for _, w := range d.workers {
+		if w.engaged() {
+			return false
+		}
+	}
+	return true
+}
+
+// apply makes one event of a payment durable. The payment may be outdated; the journal then says so and the
+// event is judged anew against what is there.
+func (d *Desk) apply(ctx context.Context, p bridge.Payment, e bridge.Event) (bridge.Transition, error) {
+	ctx = context.WithoutCancel(ctx)
+	for range 8 {
+		t, err := bridge.Step(p, e)
+		if err != nil {
+			return t, fmt.Errorf("payment %s: %w", p.UUID, err)
+		}
+		err = d.journal.Append(ctx, t)
+		if err == nil {
+			d.told(t)
+			return t, nil
+		}
+		if !errors.Is(err, ErrStale) {
+			return bridge.Transition{}, err
+		}
+		if p, err = d.payment(ctx, p.UUID); err != nil {
+			return bridge.Transition{}, err
+		}
+	}
+	return bridge.Transition{}, fmt.Errorf("payment %s: %w again and again", p.UUID, ErrStale)
+}
+
+// payment reads a payment that must be there.
+func (d *Desk) payment(ctx context.Context, uuid string) (bridge.Payment, error) {
+	p, ok, err := d.journal.Payment(ctx, uuid)
+	if err != nil {
+		return p, fmt.Errorf("look for payment: %w", err)
+	}
+	if !ok {
+		return p, fmt.Errorf("there is no payment %s", uuid)
+	}
+	return p, nil
+}
+
+func (d *Desk) told(t bridge.Transition) {
+	d.log.Info("payment", "uuid", t.After.UUID, "terminal", t.After.Terminal, "event", t.Event.Kind.String(),
+		"state", t.After.State.String(), "amount", t.After.Amount.String(), "reason", t.After.Reason)
+	if t.Has(bridge.Notify) {
+		d.hooks.Notify()
+	}
+	if t.Has(bridge.Alarm) {
+		d.hooks.Alarm()
+	}
+	d.hooks.Changed()
+}
+
+// reference makes a name for a new payment: microseconds in base 36, always rising.
+func (d *Desk) reference() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lastRef = max(d.lastRef+1, time.Now().UnixMicro())
+	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	var b [10]byte
+	n := d.lastRef
+	for i := len(b) - 1; i >= 0; i-- {
+		b[i] = digits[n%36]
+		n /= 36
+	}
+	return string(b[:])
+}
+
+func (d *Desk) refusing() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.stopping
+}
+
+// tidy makes typed text fit to be kept: no control characters, no card number, bounded.
+func tidy(s string, most int) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, strings.TrimSpace(s))
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "")
+	}
+	return terminal.MaskCardNumbers(s)
+}

@@ -1,0 +1,399 @@
+package till
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"tillbridge/bridge"
+	"tillbridge/terminal"
+)
+
+// worker serves one terminal. Its run goroutine is the only one that speaks to the terminal; the others only
+// touch what mu guards.
+type worker struct {
+	Terminal
+	desk *Desk
+	log  *slog.Logger
+
+	poke chan struct{} // something in hand has changed
+
+	mu       sync.Mutex
+	hand     *bridge.Payment // the payment that this terminal is bound to
+	again    bool            // a person wants the held payment asked about once more
+	health   bridge.TerminalHealth
+	text     string
+	since    time.Time
+	progress string
+	session  terminal.Session
+	letGo    context.CancelFunc // ends the recovery in hand, because a person settled the payment
+
+	// The run goroutine's own.
+	mark   terminal.Mark
+	gone   <-chan struct{} // closed when the idle line of the session is lost; nil where the line cannot tell
+	failed int             // attempts to open in a row that failed
+}
+
+func newWorker(d *Desk, t Terminal) *worker {
+	return &worker{
+		Terminal: t, desk: d, log: d.log.With("terminal", t.Name), poke: make(chan struct{}, 1), since: time.Now(),
+		text: "Looking for the terminal.",
+	}
+}
+
+// adopt takes an open payment of an earlier run in hand, before run. One terminal has at most one that binds
+// it, since a frozen or busy terminal takes no other.
+func (w *worker) adopt(p bridge.Payment) {
+	if p.State == bridge.Held && !p.Frozen() {
+		return
+	}
+	w.hand = &p
+}
+
+// accept makes a new payment durable and hands it to the run goroutine.
+func (w *worker) accept(ctx context.Context, o bridge.Order) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.refusal(o); err != nil {
+		return err
+	}
+	t, err := w.desk.apply(ctx, bridge.Payment{Order: o}, bridge.Event{
+		Kind: bridge.Accept, At: time.Now(), Order: &o, Reference: w.desk.reference(),
+	})
+	if err != nil {
+		return err
+	}
+	w.hand, w.progress = &t.After, ""
+	w.prod()
+	return nil
+}
+
+// refusal says why the terminal takes no payment now. The caller holds mu.
+func (w *worker) refusal(o bridge.Order) error {
+	switch {
+	case w.desk.refusing():
+		return bridge.Refuse(bridge.Stopping, "The bridge is stopping. Nothing was charged; try again in a minute.")
+	case w.hand != nil && w.hand.State.NotKnown():
+		return bridge.Refuse(bridge.Frozen, "It is not known yet whether the payment of %s from %s went through. Settle it on the counter screen first; the terminal takes no other until then.",
+			w.hand.Amount, w.hand.Received.Local().Format("15:04"))
+	case w.hand != nil:
+		return bridge.Refuse(bridge.Busy, "The card terminal is busy with a payment of %s. Wait for it to end, then try again.", w.hand.Amount)
+	case w.health == bridge.Connecting || w.health == bridge.Gone:
+		return bridge.Refuse(bridge.Unplugged, "The card terminal cannot be reached: %s Nothing was charged.", w.text)
+	case w.MaxMinor > 0 && o.Amount.Minor > w.MaxMinor:
+		return bridge.Refuse(bridge.OverLimit, "The amount %s is more than the %s that the shop allows on this terminal.",
+			o.Amount, terminal.Amount{Minor: w.MaxMinor, Currency: w.Currency})
+	}
+	if err := w.desk.journal.Accepting(); err != nil {
+		w.log.Error("the journal takes no new payments", "error", err)
+		return bridge.Refuse(bridge.JournalFull, "The bridge cannot record new payments (the disk is full or broken). Nothing was charged; call whoever looks after this PC.")
+	}
+	return nil
+}
+
+// settled is told of a payment that a person settled.
+func (w *worker) settled(p bridge.Payment) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.hand == nil || w.hand.UUID != p.UUID {
+		return
+	}
+	w.hand = &p
+	if w.letGo != nil {
+		w.letGo()
+	}
+	w.prod()
+}
+
+func (w *worker) askAgain(p bridge.Payment) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.hand != nil && w.hand.UUID != p.UUID {
+		return errors.New("the terminal is busy with another payment; ask again when it is done")
+	}
+	w.hand, w.again = &p, true
+	w.prod()
+	return nil
+}
+
+func (w *worker) cancel() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c, ok := w.session.(terminal.Canceller)
+	switch {
+	case w.hand == nil || !w.hand.State.InFlight():
+		return errors.New("there is no payment at the terminal to cancel")
+	case !ok:
+		return errors.New("this terminal can only be cancelled at its own keys")
+	}
+	c.Cancel()
+	return nil
+}
+
+func (w *worker) status() bridge.TerminalStatus {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := bridge.TerminalStatus{
+		Name: w.Name, Driver: w.Driver.Title, Line: w.Line, Currency: w.Currency,
+		Health: w.health, Text: w.text, Since: w.since, Progress: w.progress,
+	}
+	if w.hand != nil {
+		p := *w.hand
+		s.Payment = &p
+		_, can := w.session.(terminal.Canceller)
+		s.CanCancel = can && p.State.InFlight()
+	}
+	return s
+}
+
+func (w *worker) engaged() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.hand != nil && !w.hand.State.NotKnown()
+}
+
+// prod wakes the run goroutine.
+func (w *worker) prod() {
+	select {
+	case w.poke <- struct{}{}:
+	default:
+	}
+}
+
+func (w *worker) say(h bridge.TerminalHealth, text string) {
+	w.mu.Lock()
+	changed := w.health != h || w.text != text
+	if w.health != h {
+		w.since = time.Now()
+	}
+	w.health, w.text = h, text
+	w.mu.Unlock()
+	if changed {
+		w.desk.hooks.Changed()
+	}
+}
+
+// run serves the terminal until ctx ends.
+func (w *worker) run(ctx context.Context) {
+	defer w.drop()
+	for ctx.Err() == nil {
+		if wait := w.turn(ctx); wait != 0 {
+			w.rest(ctx, wait)
+		}
+	}
+}
+
+// forever is the wait of a worker that has nothing to do until it is poked.
+const forever = time.Duration(1<<63 - 1)
+
+// turn does the next thing that is due and says how long to wait before the next; 0 for not at all.
+func (w *worker) turn(ctx context.Context) time.Duration {
+	w.mu.Lock()
+	var p bridge.Payment
+	if w.hand != nil {
+		p = *w.hand
+	}
+	again := w.again
+	w.mu.Unlock()
+	switch {
+	case p.State == bridge.None:
+		return w.idle(ctx)
+	case p.State == bridge.Received:
+		return w.start(ctx, p)
+	case p.State == bridge.Uncertain, p.State == bridge.Recovering, p.State == bridge.Held && again:
+		return w.recover(ctx, p)
+	case p.State == bridge.Held:
+		w.say(bridge.OnHold, "A payment of "+p.Amount.String()+" is not known yet: "+p.Reason)
+		return forever
+	}
+	w.release(p)
+	return 0
+}
+
+// release lets a decided payment go out of hand, unless another event has changed it meanwhile.
+func (w *worker) release(p bridge.Payment) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p.Proof == terminal.Person {
+		w.mark = "" // what is last in the terminal now was read by a person, not by us
+	}
+	w.hand, w.progress, w.again = nil, "", false
+}
+
+// idle keeps the line open so that the next payment finds it ready.
+func (w *worker) idle(ctx context.Context) time.Duration {
+	if err := w.open(ctx); err != nil {
+		return backoff(w.failed, 3*time.Second)
+	}
+	if !w.mark.Known() {
+		if err := w.readMark(ctx); err != nil {
+			w.missing(err)
+			return backoff(w.failed, 3*time.Second)
+		}
+	}
+	w.say(bridge.Ready, "Ready for a payment.")
+	return forever
+}
+
+// rest waits for a poke, the loss of the idle line, or the time.
+func (w *worker) rest(ctx context.Context, wait time.Duration) {
+	var due <-chan time.Time
+	if wait != forever {
+		t := time.NewTimer(wait)
+		defer t.Stop()
+		due = t.C
+	}
+	select {
+	case <-ctx.Done():
+	case <-w.poke:
+	case <-due:
+	case <-w.gone:
+		w.missing(errors.New("the line was lost"))
+	}
+}
+
+// backoff is the wait after n failures in a row: half a second, doubling up to most.
+func backoff(n int, most time.Duration) time.Duration {
+	d := 250 * time.Millisecond << min(n, 10)
+	return min(d, most)
+}
+
+// open makes sure that there is a session. A new one reads the terminal's mark anew, since anything may have
+// happened at the terminal while nobody listened.
+func (w *worker) open(ctx context.Context) error {
+	if w.session != nil {
+		return nil
+	}
+	env := terminal.Env{Dial: w.dial, Link: w.Link, Currency: w.Currency, Log: w.log}
+	var s terminal.Session
+	err := w.guarded(ctx, func() (err error) {
+		s, err = w.Driver.Open(ctx, env, w.Options)
+		return err
+	})
+	if err != nil {
+		w.missing(err)
+		return err
+	}
+	w.mu.Lock()
+	w.session = s
+	w.mu.Unlock()
+	w.failed, w.mark = 0, ""
+	return nil
+}
+
+// dial opens the line and remembers how to learn of its loss.
+func (w *worker) dial(ctx context.Context) (terminal.Port, error) {
+	p, err := w.Dial(ctx)
+	w.gone = nil
+	if g, ok := p.(interface{ Gone() <-chan struct{} }); ok && err == nil && w.Link == terminal.Serial {
+		w.gone = g.Gone()
+	}
+	return p, err
+}
+
+// missing drops the session after a failure and says so.
+func (w *worker) missing(err error) {
+	w.drop()
+	w.failed++
+	w.say(bridge.Gone, sentence(err))
+	if w.failed == 1 || w.failed%100 == 0 {
+		w.log.Warn("terminal not reached", "attempt", w.failed, "error", err)
+	}
+}
+
+// drop closes the session; the next turn opens another.
+func (w *worker) drop() {
+	w.mu.Lock()
+	s := w.session
+	w.session = nil
+	w.mu.Unlock()
+	w.gone = nil
+	if s == nil {
+		return
+	}
+	if err := s.Close(); err != nil {
+		w.log.Debug("close session", "error", err)
+	}
+}
+
+// readMark learns the terminal's last sequence and makes it durable. A terminal that cannot tell leaves it
+// unknown, which is no failure; only a broken line is.
+func (w *worker) readMark(ctx context.Context) error {
+	m, ok := w.session.(terminal.Marker)
+	if !ok {
+		return nil
+	}
+	var mark terminal.Mark
+	err := w.guarded(ctx, func() (err error) {
+		mark, err = m.Mark(ctx)
+		return err
+	})
+	switch {
+	case errors.Is(err, terminal.ErrRefused):
+		w.log.Info("the terminal does not tell its last transaction", "error", err)
+	case err != nil:
+		return fmt.Errorf("read the terminal's last transaction: %w", err)
+	}
+	id := ""
+	if i, ok := w.session.(terminal.Identifier); ok {
+		id = i.TerminalID()
+	}
+	if err := w.desk.journal.SetMark(context.WithoutCancel(ctx), w.Name, mark, id); err != nil {
+		w.log.Error("keep the terminal's mark", "error", err)
+		return nil // without a mark on disk a payment can still be made; it is armed with the mark itself
+	}
+	w.mark = mark
+	return nil
+}
+
+// grace is how long a driver may take to come back after ctx ended before it is left behind.
+const grace = 5 * time.Second
+
+// errStuck says that a driver did not come back.
+var errStuck = errors.New("the driver does not answer")
+
+// guarded runs a call into the driver: a panic becomes an error, and a driver that does not come back after
+// ctx ended is left behind. f must not touch what the caller reads after errStuck.
+func (w *worker) guarded(ctx context.Context, f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		defer func() {
+			if r := recover(); r != nil {
+				w.log.Error("the driver panicked", "panic", fmt.Sprint(r))
+				done <- fmt.Errorf("the driver broke down: %v", r)
+			}
+		}()
+		done <- f()
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	t := time.NewTimer(grace)
+	defer t.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-t.C:
+		return errStuck
+	}
+}
+
+// sentence makes an error fit for the clerk's screen.
+func sentence(err error) string {
+	s := terminal.MaskCardNumbers(err.Error())
+	if s == "" {
+		return "It does not answer."
+	}
+	if c := s[0]; c >= 'a' && c <= 'z' {
+		s = string(c-'a'+'A') + s[1:]
+	}
+	if s[len(s)-1] != '.' {
+		s += "."
+	}
+	return s
+}
