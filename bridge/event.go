@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -124,3 +125,11 @@ func (e *RefusedError) Error() string {
 	}
 	return s
 }
+
+// Errors of whoever keeps payments durable.
+var (
+	// ErrStale: the payment has moved on since the transition was computed. Nothing was written.
+	ErrStale = errors.New("the payment has moved on")
+	// ErrExists: the uuid of a new payment is taken. Nothing was written.
+	ErrExists = errors.New("the payment exists already")
+)

@@ -350,7 +350,8 @@ func TestMarkAfter(t *testing.T) {
 func TestDigestTellsEveryFieldApart(t *testing.T) {
 	seen := map[[32]byte]Order{}
 	for _, o := range []Order{
-		order, {UUID: "u-1c", Customer: "-1", Terminal: "counter", Amount: order.Amount},
+		order,
+		{UUID: "u-1c", Customer: "-1", Terminal: "counter", Amount: order.Amount},
 		{UUID: "u-1", Customer: "c-2", Terminal: "counter", Amount: order.Amount},
 		{UUID: "u-1", Customer: "c-1", Terminal: "bar", Amount: order.Amount},
 		{UUID: "u-1", Customer: "c-1", Terminal: "counter", Amount: terminal.Amount{Minor: 1251, Currency: eur}},
@@ -389,8 +390,13 @@ func TestWordsArePinned(t *testing.T) {
 func TestReplay(t *testing.T) {
 	ok := &terminal.Result{Outcome: terminal.Approved, Proof: terminal.Dialogue, AuthCode: "651200", TxnRef: "163", Mark: "163"}
 	events := []Event{
-		{Kind: Accept, At: noon, Order: &order, Reference: "0000000001"}, {Kind: Arm, At: noon, Driver: "zvt", Evidence: terminal.C2 | terminal.C4, Mark: "162"},
-		{Kind: Send, At: noon}, {Kind: See, At: noon, Result: ok}, {Kind: Acknowledge, At: noon}, {Kind: Conclude, At: noon, Result: ok}, {Kind: Report, At: noon},
+		{Kind: Accept, At: noon, Order: &order, Reference: "0000000001"},
+		{Kind: Arm, At: noon, Driver: "zvt", Evidence: terminal.C2 | terminal.C4, Mark: "162"},
+		{Kind: Send, At: noon},
+		{Kind: See, At: noon, Result: ok},
+		{Kind: Acknowledge, At: noon},
+		{Kind: Conclude, At: noon, Result: ok},
+		{Kind: Report, At: noon},
 	}
 	p, err := Replay(events)
 	if err != nil || p.State != Reported || p.Outcome != terminal.Approved || p.Entries != 7 {

@@ -152,7 +152,7 @@ func (d *Desk) Accept(ctx context.Context, o bridge.Order) (bridge.Acceptance, e
 		return a, d.repeat(ctx, known, err)
 	}
 	err = w.accept(ctx, o)
-	if errors.Is(err, ErrExists) { // another webhook with this uuid was faster
+	if errors.Is(err, bridge.ErrExists) { // another webhook with this uuid was faster
 		if known, _, err = d.journal.Payment(ctx, o.UUID); err != nil {
 			return 0, fmt.Errorf("look for payment: %w", err)
 		}
@@ -273,14 +273,14 @@ func (d *Desk) apply(ctx context.Context, p bridge.Payment, e bridge.Event) (bri
 			d.told(t)
 			return t, nil
 		}
-		if !errors.Is(err, ErrStale) {
+		if !errors.Is(err, bridge.ErrStale) {
 			return bridge.Transition{}, err
 		}
 		if p, err = d.payment(ctx, p.UUID); err != nil {
 			return bridge.Transition{}, err
 		}
 	}
-	return bridge.Transition{}, fmt.Errorf("payment %s: %w again and again", p.UUID, ErrStale)
+	return bridge.Transition{}, fmt.Errorf("payment %s: %w again and again", p.UUID, bridge.ErrStale)
 }
 
 // payment reads a payment that must be there.

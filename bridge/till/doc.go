@@ -9,22 +9,15 @@ package till
 
 import (
 	"context"
-	"errors"
 
 	"tillbridge/bridge"
 	"tillbridge/terminal"
 )
 
-// ErrStale is wrapped by Journal.Append when the payment has moved on since the transition was computed.
-// Nothing was written.
-var ErrStale = errors.New("the payment has moved on")
-
-// ErrExists is wrapped by Journal.Append when the uuid of a new payment is taken. Nothing was written.
-var ErrExists = errors.New("the payment exists already")
-
 // Journal is what is durable. Append returns nil once the transition, its notice and the terminal's mark are
-// on disk together; after an error none of them is, unless the disk itself lost track, which a later
-// Payment tells.
+// on disk together. It fails with bridge.ErrStale or bridge.ErrExists where it knows better than the
+// transition. After an error nothing of it is there, unless the disk itself lost track, which a later Payment
+// tells.
 type Journal interface {
 	Append(ctx context.Context, t bridge.Transition) error
 	Payment(ctx context.Context, uuid string) (bridge.Payment, bool, error)
@@ -33,9 +26,8 @@ type Journal interface {
 	Outbox
 }
 
-// Marks keeps each terminal's last sequence, and lends space to receipts.
+// Marks keeps each terminal's last sequence as it was read, and lends space to receipts.
 type Marks interface {
-	Mark(ctx context.Context, name string) (mark terminal.Mark, terminalID string, err error)
 	SetMark(ctx context.Context, name string, mark terminal.Mark, terminalID string) error
 	SaveReceipt(ctx context.Context, uuid string, r terminal.Receipt) error
 }

@@ -75,18 +75,15 @@ func (w *worker) pay(ctx context.Context, p bridge.Payment) {
 	}
 }
 
-// recover asks the terminal what became of a payment, until it says so, says that it cannot, or a person
-// settles it.
+// recover asks the terminal once what became of a payment. A person may settle the payment meanwhile; what the
+// terminal then says is compared with their word.
 func (w *worker) recover(ctx context.Context, p bridge.Payment) time.Duration {
 	if p.State == bridge.Uncertain {
 		p = w.must(ctx, p, bridge.Event{Kind: bridge.Ask})
 	}
 	w.mu.Lock()
 	asked := w.again
-	ctx, cancel := context.WithCancel(ctx)
-	w.letGo = cancel
 	w.mu.Unlock()
-	defer cancel()
 	if !p.State.NotKnown() {
 		return 0
 	}

@@ -29,7 +29,6 @@ type worker struct {
 	since    time.Time
 	progress string
 	session  terminal.Session
-	letGo    context.CancelFunc // ends the recovery in hand, because a person settled the payment
 
 	// The run goroutine's own.
 	mark   terminal.Mark
@@ -102,9 +101,6 @@ func (w *worker) settled(p bridge.Payment) {
 		return
 	}
 	w.hand = &p
-	if w.letGo != nil {
-		w.letGo()
-	}
 	w.prod()
 }
 
