@@ -1,0 +1,279 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// Options say how a journal is kept. The zero value is right for a shop.
+type Options struct {
+	Log *slog.Logger // nil for none
+	// ReserveBytes is the size of the reserve file, and the free space below which no new payment is taken;
+	// 0 for 4 MiB.
+	ReserveBytes int64
+	// CheckEvery is how often at most Accepting looks at the disk; 0 for once a second.
+	CheckEvery time.Duration
+}
+
+func (o Options) withDefaults() Options {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.ReserveBytes <= 0 {
+		o.ReserveBytes = 4 << 20
+	}
+	if o.CheckEvery <= 0 {
+		o.CheckEvery = time.Second
+	}
+	return o
+}
+
+// Journal is an open journal that this process may write. Its methods may be called from any goroutine, also
+// those of Reader; after Close they fail.
+type Journal struct {
+	*Reader
+	path  string
+	log   *slog.Logger
+	write *sql.DB // one connection, so that writers wait for each other
+	stmt  statements
+	space *space
+	lock  *os.File
+
+	gate     sync.RWMutex // held for reading by every write, for writing by Close
+	closed   bool
+	closeErr error
+}
+
+// Open opens the journal at path and makes it where there is none, its folder included.
+//
+// It takes the lock first: a *HeldError means that another process has the journal, and nothing was touched.
+// A *ForeignError or *VersionError means that the file is not one that this program can use; it is left as
+// it was, to the byte. A *DamagedError means that its content is broken. On a full disk a journal opens all
+// the same and takes no new payments. The caller closes it.
+func Open(ctx context.Context, path string, o Options) (_ *Journal, err error) {
+	o = o.withDefaults()
+	path, err = filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("open journal: %w", err)
+	}
+	if err := makeFolder(filepath.Dir(path)); err != nil {
+		return nil, fmt.Errorf("make the journal's folder: %w", err)
+	}
+	j := &Journal{path: path, log: o.Log}
+	j.lock, err = lock(path+".lock", path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, j.release())
+		}
+	}()
+	j.space = newSpace(path+".reserve", o)
+	all, err := migrations()
+	if err != nil {
+		return nil, err
+	}
+	if err := j.prepareFile(ctx, all); err != nil {
+		return nil, err
+	}
+	j.space.ensure()
+	err = j.start(ctx, all)
+	if j.outOfSpace(err) && j.space.release() {
+		err = errors.Join(j.stop(), j.start(ctx, all))
+	}
+	if err != nil {
+		return nil, j.explain(err)
+	}
+	return j, nil
+}
+
+// prepareFile makes sure that there is a journal at path that this program can use, and changes nothing
+// otherwise.
+func (j *Journal) prepareFile(ctx context.Context, all []migration) error {
+	h, err := inspect(j.path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return j.create(ctx, all)
+	case err != nil:
+		return fmt.Errorf("open journal: %w", err)
+	case h.version < 1 || h.version > len(all):
+		return &VersionError{Path: j.path, Found: h.version, Known: len(all)}
+	}
+	if info, err := os.Stat(j.path); err == nil && info.Mode().Perm()&0o077 != 0 && os.PathSeparator == '/' {
+		j.log.Warn("the journal can be read by others on this machine", "path", j.path, "mode", info.Mode().Perm().String())
+	}
+	return nil
+}
+
+// create makes a journal aside and gives it its name once it is whole, so that a crash leaves none or a good one.
+func (j *Journal) create(ctx context.Context, all []migration) error {
+	if info, err := os.Stat(j.path + "-wal"); err == nil && info.Size() > 0 {
+		return &DamagedError{Path: j.path, Err: errors.New("the file is gone and its -wal is still there")}
+	}
+	fresh := j.path + ".new"
+	for _, name := range []string{j.path + "-wal", j.path + "-shm", fresh, fresh + "-wal", fresh + "-shm", fresh + "-journal"} {
+		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("create journal: %w", err)
+		}
+	}
+	f, err := os.OpenFile(fresh, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("create journal: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("create journal: %w", err)
+	}
+	db, err := writer(fresh, "rw")
+	if err != nil {
+		return fmt.Errorf("create journal: %w", err)
+	}
+	_, err = migrate(ctx, db, all)
+	if err = errors.Join(err, db.Close()); err != nil {
+		return fmt.Errorf("create journal: %w", err)
+	}
+	if err := syncFile(fresh); err != nil {
+		return fmt.Errorf("create journal: %w", err)
+	}
+	if err := os.Rename(fresh, j.path); err != nil {
+		return fmt.Errorf("create journal: %w", err)
+	}
+	if err := syncDir(filepath.Dir(j.path)); err != nil {
+		return fmt.Errorf("create journal: %w", err)
+	}
+	j.log.Info("journal created", "path", j.path, "version", len(all))
+	return nil
+}
+
+// start opens the connections, brings the journal up to date and looks whether it is whole.
+func (j *Journal) start(ctx context.Context, all []migration) error {
+	var err error
+	if j.write, err = writer(j.path, "rw"); err != nil {
+		return fmt.Errorf("open journal: %w", err)
+	}
+	applied, err := migrate(ctx, j.write, all)
+	if err != nil {
+		return fmt.Errorf("open journal: %w", err)
+	}
+	if applied > 0 {
+		j.log.Info("journal brought up to date", "path", j.path, "version", len(all), "migrations", applied)
+	}
+	if err := sound(ctx, j.write); err != nil {
+		return err
+	}
+	// Notices that wait for a moment are due at once after a start: what was in their way may be gone, and a
+	// clock that was wrong may be right again.
+	if _, err := j.write.ExecContext(ctx, "UPDATE outbox SET next_at = 0 WHERE next_at > 0"); err != nil && !isFull(err) {
+		return fmt.Errorf("open journal: %w", err)
+	}
+	if j.stmt, err = prepareStatements(ctx, j.write); err != nil {
+		return fmt.Errorf("open journal: %w", err)
+	}
+	j.Reader, err = newReader(ctx, j.path, "rw", len(all))
+	return err
+}
+
+// sound reads a little of every table: enough to find a file that was cut or overwritten before a payment
+// depends on it. Verify is the whole check.
+func sound(ctx context.Context, db *sql.DB) error {
+	for _, table := range []string{"payment", "entry", "outbox", "terminal", "alarm", "receipt"} {
+		for _, order := range []string{"", " DESC"} {
+			key := "1"
+			rows, err := db.QueryContext(ctx, "SELECT * FROM "+table+" ORDER BY "+key+order+" LIMIT 1")
+			if err != nil {
+				return fmt.Errorf("read %s: %w", table, err)
+			}
+			for rows.Next() {
+				continue
+			}
+			if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+				return fmt.Errorf("read %s: %w", table, err)
+			}
+		}
+	}
+	return nil
+}
+
+// explain turns SQLite's word on a broken file into an error that says what to do.
+func (j *Journal) explain(err error) error {
+	var damaged *DamagedError
+	if isDamage(err) && !errors.As(err, &damaged) {
+		return &DamagedError{Path: j.path, Err: err}
+	}
+	return err
+}
+
+// Path is the journal's file.
+func (j *Journal) Path() string { return j.path }
+
+// Close copies the write-ahead log into the journal, closes it and gives up the lock. It waits for the writes
+// in progress, and may be called more than once.
+func (j *Journal) Close() error {
+	j.gate.Lock()
+	defer j.gate.Unlock()
+	if j.closed {
+		return j.closeErr
+	}
+	j.closed = true
+	ctx, cancel := context.WithTimeout(context.Background(), busyTimeout)
+	defer cancel()
+	err := j.Reader.Close()
+	if cerr := checkpoint(ctx, j.write); cerr != nil {
+		j.log.Warn("the write-ahead log stays beside the journal", "path", j.path, "error", cerr)
+	}
+	j.closeErr = errors.Join(err, j.release())
+	return j.closeErr
+}
+
+// stop closes the connections.
+func (j *Journal) stop() error {
+	var err error
+	if j.Reader != nil {
+		err = j.Reader.Close()
+		j.Reader = nil
+	}
+	if j.write != nil {
+		err = errors.Join(err, j.write.Close())
+		j.write = nil
+	}
+	return err
+}
+
+// release closes what is open and gives up the lock, in that order.
+func (j *Journal) release() error {
+	var err error
+	if j.write != nil {
+		err = j.write.Close()
+	}
+	if j.lock != nil {
+		err = errors.Join(err, j.lock.Close())
+	}
+	return err
+}
+
+// makeFolder makes a folder for this user alone, durably, unless it is there.
+func makeFolder(dir string) error {
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(dir))
+}
+
+// syncFile makes a file's content durable.
+func syncFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

@@ -1,0 +1,90 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// migration brings a journal from the version before it to its own.
+type migration struct {
+	version int
+	name    string // file name
+	script  string
+}
+
+// migrations are all there are, in order; the version of the last is the one that this program writes.
+func migrations() ([]migration, error) {
+	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
+	if err != nil {
+		return nil, err
+	}
+	all := make([]migration, 0, len(names))
+	for i, name := range names {
+		script, err := migrationFiles.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		base := strings.TrimPrefix(name, "migrations/")
+		number, _, _ := strings.Cut(base, "_")
+		if v, err := strconv.Atoi(number); err != nil || v != i+1 {
+			return nil, fmt.Errorf("migration %s is not number %d", base, i+1)
+		}
+		all = append(all, migration{version: i + 1, name: base, script: string(script)})
+	}
+	return all, nil
+}
+
+// migrate applies what is missing, each migration in a transaction of its own with its number, and copies
+// the result into the file itself, so that a program that knows less sees at once that it does.
+func migrate(ctx context.Context, db *sql.DB, all []migration) (applied int, err error) {
+	var at int
+	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&at); err != nil {
+		return 0, fmt.Errorf("read version: %w", err)
+	}
+	for _, m := range all {
+		if m.version <= at {
+			continue
+		}
+		if err := apply(ctx, db, m); err != nil {
+			return applied, fmt.Errorf("migration %s: %w", m.name, err)
+		}
+		applied++
+	}
+	if applied == 0 {
+		return 0, nil
+	}
+	return applied, checkpoint(ctx, db)
+}
+
+func apply(ctx context.Context, db *sql.DB, m migration) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if _, err := tx.ExecContext(ctx, m.script); err != nil {
+		return err
+	}
+	stamp := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, m.version)
+	if _, err := tx.ExecContext(ctx, stamp); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// checkpoint copies the write-ahead log into the journal and empties it, as far as readers let it.
+func checkpoint(ctx context.Context, db *sql.DB) error {
+	var busy, inLog, copied int
+	if err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &inLog, &copied); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	return nil
+}
