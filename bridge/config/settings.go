@@ -1,0 +1,149 @@
+package config
+
+import (
+	"log/slog"
+	"time"
+
+	"tillbridge/terminal"
+)
+
+// The defaults of the settings that have one.
+const (
+	DefaultListen     = "127.0.0.1:8473"
+	DefaultCounter    = "127.0.0.1:8474"
+	DefaultNotifyURL  = "https://www.mygadgetrepairs.com/external/payments/custom/notify"
+	DefaultOrigin     = "https://www.mygadgetrepairs.com"
+	DefaultQueueLimit = 60 * time.Second
+)
+
+// Settings are the whole file, checked, with every default filled in. They are read only.
+type Settings struct {
+	File    string // where they were read
+	Listen  string // MGR's door, host:port; port 0 is any free one
+	Counter string // the counter screen, host:port; port 0 is any free one
+	Journal string // path of the journal
+
+	MGR       MGR
+	Terminals []Terminal // in the order of the file, at least one, no name twice
+
+	// TLS is what both doors are served with; nil for plain HTTP.
+	TLS *TLS
+	// InsecureLAN allows plain HTTP on addresses that other machines can reach. See Exposed.
+	InsecureLAN bool
+	// AllowedHosts are names, beside the loopback ones and the doors' own addresses, by which browsers and MGR
+	// may call us: lower case, without port.
+	AllowedHosts []string
+	// QueueLimit is how long an accepted payment may wait for its start.
+	QueueLimit time.Duration
+	// CounterPasswordFile holds the counter screen's password. It need not exist yet.
+	CounterPasswordFile string
+	LogLevel            slog.Level
+
+	// Warnings are what is allowed and yet unwise, in the order of their places.
+	Warnings []*Error
+}
+
+// MGR is how MyGadgetRepairs reaches us and we it.
+type MGR struct {
+	Passcode     Secret
+	PasscodeFrom string     // where the passcode came from, for people
+	BasicAuth    *BasicAuth // nil where MGR sends none
+	NotifyURL    string     // https, or http on the loopback
+	// AllowedOrigins are the web origins that may call MGR's door from a browser, to be compared exactly.
+	AllowedOrigins []string
+}
+
+// BasicAuth is what MGR sends as HTTP Basic authentication.
+type BasicAuth struct {
+	Username string
+	Password Secret
+}
+
+// TLS are the paths of a certificate chain and its key, PEM. The pair was readable and fitted when the settings
+// were read.
+type TLS struct{ Cert, Key string }
+
+// AmountUnit is what MGR's amount counts.
+type AmountUnit uint8
+
+// The units of an amount.
+const (
+	Major AmountUnit = iota // 12.50 is twelve euros and fifty cents
+	Minor                   // 1250 is
+)
+
+func (u AmountUnit) String() string {
+	if u == Minor {
+		return "minor"
+	}
+	return "major"
+}
+
+// Terminal is one card terminal.
+type Terminal struct {
+	Name       string // 1 to 32 of a-z, 0-9 and hyphen
+	Driver     string // name of one of the drivers given to Load
+	Port       Port   // zero where the driver uses no line
+	Currency   terminal.Currency
+	AmountUnit AmountUnit
+	// MaxAmount is the largest payment that the shop allows; Minor is 0 where it set no limit.
+	MaxAmount terminal.Amount
+	// Options is what the driver's Options function returned, with the file's values in it; nil where the
+	// driver has none. It may hold secrets, so that it is in no JSON.
+	Options any `json:"-"`
+}
+
+// Port is the line to a terminal: a serial port or a TCP address, never both.
+type Port struct {
+	Serial   string // name of the serial port, "COM3" or "/dev/ttyUSB0"
+	TCP      string // host:port
+	Baud     int    // serial only, as the rest; from here on the driver's defaults are filled in
+	DataBits int
+	Parity   string // "none", "even" or "odd"
+	StopBits string // "1", "1.5" or "2"
+}
+
+func (p Port) String() string {
+	switch {
+	case p.Serial != "":
+		return "serial " + p.Serial
+	case p.TCP != "":
+		return "tcp " + p.TCP
+	}
+	return "no line"
+}
+
+// Terminal finds a terminal by its name.
+func (s *Settings) Terminal(name string) (Terminal, bool) {
+	for _, t := range s.Terminals {
+		if t.Name == name {
+			return t, true
+		}
+	}
+	return Terminal{}, false
+}
+
+// Exposed lists the doors that other machines can reach without TLS, as InsecureLAN allowed.
+func (s *Settings) Exposed() []string {
+	if s.TLS != nil {
+		return nil
+	}
+	var open []string
+	for _, a := range []string{s.Listen, s.Counter} {
+		if !loopback(a) {
+			open = append(open, a)
+		}
+	}
+	return open
+}
+
+func defaults(file string, env Env) *Settings {
+	p := pathsOf(env, file)
+	s := &Settings{
+		File: file, Listen: DefaultListen, Counter: DefaultCounter, Journal: p.journal(),
+		MGR:        MGR{NotifyURL: DefaultNotifyURL, AllowedOrigins: []string{DefaultOrigin}},
+		QueueLimit: DefaultQueueLimit,
+	}
+	s.CounterPasswordFile = p.beside(s.Journal, "counter-password")
+	return s
+}

@@ -1,0 +1,314 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"tillbridge/terminal"
+)
+
+// maxTerminals bounds the terminals of one bridge.
+const maxTerminals = 64
+
+var (
+	terminalName = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
+	comPort      = regexp.MustCompile(`^(?i:\\\\\.\\)?((?i:COM)[1-9][0-9]{0,3})$`)
+)
+
+// terminals reads all terminals and looks whether two of them share a line.
+func (r *reader) terminals(top *block, s *Settings) {
+	if !top.has("terminals") {
+		top.missing("terminals", "name at least one terminal: terminals: {counter: {driver: …, port: …, currency: …}}")
+		return
+	}
+	all, ok := top.open("terminals", nil)
+	if !ok {
+		return
+	}
+	switch n := len(all.keys); {
+	case n == 0:
+		top.fail("terminals", "there is no terminal in it", "name at least one: counter: {driver: …, port: …, currency: …}")
+	case n > maxTerminals:
+		top.fail("terminals", fmt.Sprintf("there are %d terminals", n), fmt.Sprintf("at most %d", maxTerminals))
+		return
+	}
+	lines := map[string]string{}
+	for _, name := range all.keys {
+		if !terminalName.MatchString(name) {
+			r.fail(all.fields[name].key, all.sub(name), "this is not a name for a terminal", "1 to 32 of a-z, 0-9 and hyphen"+nameLike(name))
+		}
+		b, ok := all.open(name, []string{"driver", "port", "currency", "amount_unit", "max_amount", "options"})
+		if !ok {
+			continue
+		}
+		t := b.terminal(name)
+		s.Terminals = append(s.Terminals, t)
+		if line := t.Port.String(); t.Port != (Port{}) {
+			if r.env.OS == "windows" {
+				line = strings.ToLower(line)
+			}
+			if other, taken := lines[line]; taken {
+				port, _ := b.fields["port"]
+				at, path := lineKey(port.value, b.sub("port"))
+				r.fail(at, path, "terminal "+other+" has this line already", "each terminal needs a line of its own")
+			} else {
+				lines[line] = name
+			}
+		}
+	}
+}
+
+// nameLike proposes a name that is allowed and near.
+func nameLike(name string) string {
+	like := strings.Map(func(c rune) rune {
+		switch {
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '-':
+			return c
+		case c == ' ' || c == '_' || c == '.':
+			return '-'
+		}
+		return -1
+	}, strings.ToLower(name))
+	if !terminalName.MatchString(like) {
+		return ""
+	}
+	return ", such as " + like
+}
+
+// lineKey finds the value in a port block that names the line.
+func lineKey(port *yaml.Node, path string) (*yaml.Node, string) {
+	for i := 0; i+1 < len(port.Content); i += 2 {
+		if key := port.Content[i].Value; key == "serial" || key == "tcp" {
+			return port.Content[i+1], join(path, key)
+		}
+	}
+	return port, path
+}
+
+func (b *block) terminal(name string) Terminal {
+	t := Terminal{Name: name}
+	driver, known := b.driver()
+	t.Driver = driver.Name
+	if known {
+		t.Port = b.port(driver)
+		t.Options = b.options(driver)
+	}
+	if unit, ok := b.choice("amount_unit", "major", "minor"); ok && unit == "minor" {
+		t.AmountUnit = Minor
+	}
+	var ok bool
+	if t.Currency, ok = b.currency("currency"); ok {
+		t.MaxAmount = b.amount("max_amount", t.Currency)
+	}
+	return t
+}
+
+func (b *block) driver() (terminal.Driver, bool) {
+	var names []string
+	for _, d := range b.r.drivers {
+		names = append(names, d.Name)
+	}
+	names = sorted(names)
+	if !b.has("driver") {
+		b.missing("driver", "name the protocol that the terminal speaks: "+strings.Join(names, ", "))
+		return terminal.Driver{}, false
+	}
+	text, ok := b.word("driver", "the name of a driver")
+	if !ok {
+		return terminal.Driver{}, false
+	}
+	i := slices.IndexFunc(b.r.drivers, func(d terminal.Driver) bool { return d.Name == text })
+	if i < 0 {
+		b.fail("driver", "there is no driver "+show(text), oneOf(text, names))
+		return terminal.Driver{}, false
+	}
+	return b.r.drivers[i], true
+}
+
+func (b *block) currency(key string) (terminal.Currency, bool) {
+	const allowed = "write an ISO 4217 code such as EUR"
+	if !b.has(key) {
+		b.missing(key, allowed)
+		return terminal.Currency{}, false
+	}
+	text, ok := b.word(key, "a currency")
+	if !ok {
+		return terminal.Currency{}, false
+	}
+	c, ok := Currency(text)
+	if ok {
+		return c, true
+	}
+	upper := strings.ToUpper(text)
+	if _, known := Currency(upper); known {
+		b.fail(key, show(text)+" is not an ISO 4217 code", "write "+upper)
+	} else if now, gone := successor(upper); gone {
+		b.fail(key, show(text)+" is withdrawn", "it was replaced by "+now)
+	} else {
+		b.fail(key, show(text)+" is not an ISO 4217 code", allowed)
+	}
+	return terminal.Currency{}, false
+}
+
+// amount reads a sum in major units as decimal text, quoted or not; zero where it is absent or wrong.
+func (b *block) amount(key string, c terminal.Currency) terminal.Amount {
+	text, ok := b.word(key, "an amount")
+	if !ok {
+		return terminal.Amount{Currency: c}
+	}
+	a, err := terminal.ParseAmount(text, c)
+	if err != nil {
+		// err quotes the text, which is not needed twice.
+		_, reason, _ := strings.Cut(err.Error(), `": `)
+		b.fail(key, show(text)+" is not an amount in "+c.Code, reason)
+		return terminal.Amount{Currency: c}
+	}
+	return a
+}
+
+// port reads the line, with the driver's defaults for what is not said.
+func (b *block) port(d terminal.Driver) Port {
+	serial, tcp := d.Line.Baud > 0, d.Line.TCPPort > 0
+	example := lineExample(d, b.r.paths.windows)
+	switch {
+	case !serial && !tcp:
+		if b.has("port") {
+			b.r.fail(b.fields["port"].key, b.sub("port"), "driver "+d.Name+" uses no line", "remove it")
+		}
+		return Port{}
+	case !b.has("port"):
+		b.missing("port", "say where the terminal is: "+example)
+		return Port{}
+	}
+	p, ok := b.open("port", []string{"serial", "tcp", "baud", "data_bits", "parity", "stop_bits"})
+	if !ok {
+		return Port{}
+	}
+	switch {
+	case p.has("serial") && p.has("tcp"):
+		p.fail("tcp", "serial and tcp are both given", "keep one of them")
+		return Port{}
+	case p.has("serial") && !serial:
+		p.fail("serial", "driver "+d.Name+" has no serial form", "use "+example)
+		return Port{}
+	case p.has("tcp") && !tcp:
+		p.fail("tcp", "driver "+d.Name+" has no TCP form", "use "+example)
+		return Port{}
+	case p.has("tcp"):
+		for _, key := range []string{"baud", "data_bits", "parity", "stop_bits"} {
+			if p.has(key) {
+				b.r.fail(p.fields[key].key, p.sub(key), "this has no meaning on tcp", "remove it")
+			}
+		}
+		return p.tcp(d.Line.TCPPort)
+	case p.has("serial"):
+		return p.serial(d.Line)
+	case !p.has("usb"):
+		p.missing("serial", "say where the terminal is: "+example)
+	}
+	return Port{}
+}
+
+func lineExample(d terminal.Driver, windows bool) string {
+	var all []string
+	switch {
+	case d.Line.Baud > 0 && windows:
+		all = append(all, "port: {serial: COM3}")
+	case d.Line.Baud > 0:
+		all = append(all, "port: {serial: /dev/ttyUSB0}")
+	}
+	if d.Line.TCPPort > 0 {
+		all = append(all, fmt.Sprintf(`port: {tcp: "192.168.1.50:%d"}`, d.Line.TCPPort))
+	}
+	return strings.Join(all, " or ")
+}
+
+// tcp reads the address of a terminal in the network. The driver's port is taken where none is given.
+func (b *block) tcp(usual int) Port {
+	text, ok := b.word("tcp", "an address host:port")
+	if !ok {
+		return Port{}
+	}
+	host, port, hasPort := splitHostPort(strings.ToLower(text))
+	if strings.Count(text, ":") > 1 && !strings.HasPrefix(text, "[") {
+		hasPort = false
+	}
+	number, portOK := usual, true
+	if hasPort {
+		number, portOK = portNumber(port, 1)
+	}
+	switch form := fmt.Sprintf("write host:port, such as 192.168.1.50:%d", usual); {
+	case strings.Contains(text, "://"):
+		b.fail("tcp", show(text)+" is a web address", form)
+	case !validHost(host):
+		b.fail("tcp", show(host)+" is not an IP address or host name", form)
+	case !portOK:
+		b.fail("tcp", show(port)+" is not a port number", "allowed: 1 to 65535")
+	default:
+		return Port{TCP: joinHostPort(host, number)}
+	}
+	return Port{}
+}
+
+// bauds are the speeds that serial adapters know.
+func bauds() []int64 {
+	return []int64{
+		300, 600, 1200, 2400, 4800, 9600, 14400, 19200, 28800, 38400, 56000, 57600, 115200, 128000, 230400,
+		256000, 460800, 921600,
+	}
+}
+
+// serial reads a serial port and its settings.
+func (b *block) serial(d terminal.LineDefaults) Port {
+	p := Port{Baud: d.Baud, DataBits: d.DataBits, Parity: d.Parity, StopBits: d.StopBits}
+	if v, ok := b.integer("baud", 300, 921600); ok {
+		p.Baud = int(v)
+		if !slices.Contains(bauds(), v) {
+			var words []string
+			for _, baud := range bauds() {
+				words = append(words, strconv.FormatInt(baud, 10))
+			}
+			b.fail("baud", fmt.Sprintf("%d is not a usual speed", v), oneOf(strconv.FormatInt(v, 10), words))
+		}
+	}
+	if v, ok := b.integer("data_bits", 5, 8); ok {
+		p.DataBits = int(v)
+	}
+	if v, ok := b.choice("parity", "none", "even", "odd"); ok {
+		p.Parity = v
+	}
+	if v, ok := b.choice("stop_bits", "1", "1.5", "2"); ok {
+		p.StopBits = v
+	}
+	p.Serial = b.serialName()
+	if p.Serial == "" {
+		return Port{}
+	}
+	return p
+}
+
+func (b *block) serialName() string {
+	text, ok := b.word("serial", "the name of a serial port")
+	if !ok {
+		return ""
+	}
+	com := comPort.FindStringSubmatch(text)
+	switch {
+	case b.r.paths.windows && com != nil:
+		return strings.ToUpper(com[1])
+	case b.r.paths.windows:
+		b.fail("serial", show(text)+" is not a serial port of Windows", "write its name as the device manager shows it, such as COM3")
+	case com != nil:
+		b.fail("serial", show(text)+" is a serial port of Windows, and this is "+b.r.env.OS, "write a path such as /dev/ttyUSB0 or, better, one from /dev/serial/by-id/")
+	case !strings.HasPrefix(text, "/") || !printable(text) || len(text) > 255 || strings.HasSuffix(text, "/"):
+		b.fail("serial", show(text)+" is not the path of a serial port", "write its whole path, such as /dev/ttyUSB0 or, better, one from /dev/serial/by-id/")
+	default:
+		return text
+	}
+	return ""
+}
