@@ -32,12 +32,13 @@ type Booking struct {
 	Auth     string
 	Captured bool
 	Manual   bool
+	At       time.Time
 }
 
 // Model is a terminal with a ledger: the truth. It outlives every line and every bridge.
 //
 // On the line, one text line each: HELLO, HI id; PAY ref minor, then TAKEN or BUSY; RES ref approved|declined
-// minor tip auth seq; with C4 the till's ACK ref and then DONE ref; LAST, then LAST seq minor auth yes|no;
+// minor tip auth seq; with C4 the till's ACK ref and then DONE ref; LAST, then LAST seq minor auth unix-time;
 // QUERY ref, then FOUND minor auth or NONE; END ref where nothing can be read.
 type Model struct {
 	Evidence terminal.Evidence
@@ -57,6 +58,9 @@ type Model struct {
 	acks     chan string
 	stale    string // an old result that is repeated at the next payment
 	replay   bool
+	deaf     bool          // PAY is lost on the way
+	slow     time.Duration // how long LAST and QUERY take
+	thinking bool          // about LAST or QUERY
 	work     sync.WaitGroup
 }
 
@@ -87,12 +91,44 @@ func (m *Model) Replay() {
 	m.replay = true
 }
 
+// Deaf makes every PAY get lost on the way to the terminal.
+func (m *Model) Deaf(deaf bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.deaf = deaf
+}
+
+// Slow makes the terminal take its time for questions about the past.
+func (m *Model) Slow(d time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.slow = d
+}
+
+func (m *Model) pause() {
+	m.mu.Lock()
+	d := m.slow
+	m.thinking = true
+	m.mu.Unlock()
+	wait(d)
+	m.mu.Lock()
+	m.thinking = false
+	m.mu.Unlock()
+}
+
+// Answering tells whether the terminal is thinking about a question about the past.
+func (m *Model) Answering() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.thinking
+}
+
 // Manual books a sale made at the terminal itself.
 func (m *Model) Manual(minor int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.seq++
-	m.ledger = append(m.ledger, Booking{Seq: m.seq, Minor: minor, Auth: "manual", Captured: true, Manual: true})
+	m.ledger = append(m.ledger, Booking{Seq: m.seq, Minor: minor, Auth: "manual", Captured: true, Manual: true, At: time.Now()})
 }
 
 // Ledger is the truth so far.
@@ -157,6 +193,9 @@ func (m *Model) take(line *modelLine, ref, amount string) {
 	minor, err := strconv.ParseInt(amount, 10, 64)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.deaf {
+		return
+	}
 	m.asked[ref]++
 	if m.busy || err != nil {
 		m.overlap++
@@ -230,6 +269,7 @@ func (m *Model) book(b Booking) {
 	if b.Captured {
 		m.seq = b.Seq
 	}
+	b.At = time.Now()
 	m.ledger = append(m.ledger, b)
 }
 
@@ -269,6 +309,7 @@ func (m *Model) acked(ref string) bool {
 }
 
 func (m *Model) last(line *modelLine) {
+	m.pause()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.busy {
@@ -277,14 +318,15 @@ func (m *Model) last(line *modelLine) {
 	}
 	for i := len(m.ledger) - 1; i >= 0; i-- {
 		if b := m.ledger[i]; b.Captured {
-			line.say("LAST %d %d %s", b.Seq, b.Minor, b.Auth)
+			line.say("LAST %d %d %s %d", b.Seq, b.Minor, b.Auth, b.At.Unix())
 			return
 		}
 	}
-	line.say("LAST %d 0 -", m.seq)
+	line.say("LAST %d 0 - 0", m.seq)
 }
 
 func (m *Model) query(line *modelLine, ref string) {
+	m.pause()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.busy {

@@ -35,6 +35,7 @@ func ModelDriver(e terminal.Evidence) terminal.Driver {
 const (
 	answerWait = 5 * time.Second
 	resultWait = 3 * time.Minute
+	clockSkew  = 2 * time.Second // how far the terminal's clock may be off
 )
 
 var errAnswer = errors.New("the terminal's answer makes no sense")
@@ -96,10 +97,11 @@ func (s *session) send(line string) error {
 
 // next reads one line of words.
 func (s *session) next(ctx context.Context, within time.Duration) ([]string, error) {
-	if err := s.port.SetReadDeadline(time.Now().Add(within)); err != nil {
+	port := s.port
+	if err := port.SetReadDeadline(time.Now().Add(within)); err != nil {
 		return nil, err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = s.port.SetReadDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { _ = port.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	for {
 		if line, rest, ok := bytes.Cut(s.buf, []byte("\n")); ok {
@@ -107,7 +109,7 @@ func (s *session) next(ctx context.Context, within time.Duration) ([]string, err
 			return strings.Fields(string(line)), nil
 		}
 		var b [256]byte
-		n, err := s.port.Read(b[:])
+		n, err := port.Read(b[:])
 		s.buf = append(s.buf, b[:n]...)
 		if err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() != nil {
@@ -202,15 +204,19 @@ func (s *session) Recover(ctx context.Context, a terminal.Attempt) (terminal.Res
 			return terminal.Result{}, err
 		case f[0] == "BUSY":
 			return terminal.Result{}, terminal.ErrBusy
-		case f[0] != "LAST" || len(f) != 4:
+		case f[0] != "LAST" || len(f) != 5:
 			return terminal.Result{}, errAnswer
 		case terminal.Mark(f[1]) == a.Mark:
 			return terminal.Result{Outcome: terminal.Declined, Proof: terminal.UnchangedMark, Mark: a.Mark, Text: "The terminal booked nothing."}, nil
 		}
 		before, err := strconv.Atoi(string(a.Mark))
 		now, err2 := strconv.Atoi(f[1])
-		if err != nil || err2 != nil || now != before+1 {
+		at, err3 := strconv.ParseInt(f[4], 10, 64)
+		switch {
+		case err != nil || err2 != nil || err3 != nil || now != before+1:
 			return terminal.Result{Text: "Other sales were made at the terminal since."}, nil
+		case time.Unix(at, 0).Before(a.Armed.Add(-clockSkew)):
+			return terminal.Result{Text: "The terminal's last sale was made before this payment."}, nil
 		}
 		return found(terminal.LastRecord, f[2], f[3], f[1], a)
 	}
@@ -242,7 +248,7 @@ func (m *marking) Mark(ctx context.Context) (terminal.Mark, error) {
 		return "", err
 	case f[0] == "BUSY":
 		return "", terminal.ErrBusy
-	case f[0] != "LAST" || len(f) != 4:
+	case f[0] != "LAST" || len(f) != 5:
 		return "", errAnswer
 	}
 	return terminal.Mark(f[1]), nil
