@@ -209,15 +209,19 @@ func find(p *Payment, e Event) ([]Effect, error) {
 // decides tells whether a result that was learnt afterwards is proof, given what the driver can prove.
 func decides(p Payment, r terminal.Result) bool {
 	byMark := p.Evidence.Has(terminal.C2) && p.Mark.Known()
+	// The record is the very one that the terminal stated in the payment's own dialogue.
+	bySeen := p.Evidence.Has(terminal.C2) && p.Seen != nil && p.Seen.Mark.Known() && p.Seen.Mark == r.Mark
 	byReference := p.Evidence.Has(terminal.C3)
 	switch r.Outcome {
 	case terminal.Approved:
-		return r.Proof == terminal.Query && byReference || r.Proof == terminal.LastRecord && byMark
+		return r.Proof == terminal.Query && byReference || r.Proof == terminal.LastRecord && (byMark || bySeen)
 	case terminal.Declined:
 		switch r.Proof {
 		case terminal.Query, terminal.NotFound:
 			return byReference
-		case terminal.LastRecord, terminal.UnchangedMark:
+		case terminal.LastRecord:
+			return byMark || bySeen
+		case terminal.UnchangedMark:
 			return byMark
 		case terminal.Voided:
 			return true

@@ -158,6 +158,10 @@ func TestJudgement(t *testing.T) {
 	}
 	with := func(r terminal.Result, f func(*terminal.Result)) terminal.Result { f(&r); return r }
 	ok, no := approvedAs(terminal.Dialogue), declinedAs(terminal.Refused)
+	marked := with(ok, func(r *terminal.Result) { r.Mark = "163" })
+	recordOf := func(m terminal.Mark) terminal.Result {
+		return with(approvedAs(terminal.LastRecord), func(r *terminal.Result) { r.Mark = m })
+	}
 	for name, c := range map[string]struct {
 		from     State
 		kind     EventKind
@@ -189,6 +193,8 @@ func TestJudgement(t *testing.T) {
 		"query without C3":                    {Recovering, Find, terminal.C2, "162", nil, approvedAs(terminal.Query), Held, false},
 		"last record, C2":                     {Recovering, Find, terminal.C2, "162", nil, approvedAs(terminal.LastRecord), Approved, false},
 		"last record without a mark":          {Recovering, Find, terminal.C2, "", nil, approvedAs(terminal.LastRecord), Held, false},
+		"last record, the one that was seen":  {Recovering, Find, terminal.C2, "", &marked, recordOf(marked.Mark), Approved, false},
+		"last record, not the one seen":       {Recovering, Find, terminal.C2, "", &marked, recordOf("164"), Held, false},
 		"last record without C2":              {Recovering, Find, terminal.C1, "162", nil, approvedAs(terminal.LastRecord), Held, false},
 		"dialogue proof, found later":         {Recovering, Find, terminal.C2 | terminal.C3, "162", nil, ok, Held, false},
 		"refused proof, found later":          {Recovering, Find, terminal.C2 | terminal.C3, "162", nil, no, Held, false},

@@ -1,0 +1,30 @@
+package zvt
+
+import (
+	"tillbridge/drivers/zvt/sim"
+	"tillbridge/terminal"
+)
+
+// Driver is the driver. A terminal that is not told otherwise speaks 9600 baud, 8 data bits, no parity, two
+// stop bits, or listens on TCP port 20007 (PA00P016).
+func Driver() terminal.Driver {
+	return terminal.Driver{
+		Name: "zvt", Title: "ZVT (Germany, Austria, Switzerland, Benelux)", Evidence: terminal.C2 | terminal.C4,
+		Line:    terminal.LineDefaults{Baud: 9600, DataBits: 8, Parity: "none", StopBits: "2", TCPPort: 20007},
+		Options: func() any { return NewOptions() },
+		Open:    open, Simulate: sim.New,
+	}
+}
+
+var (
+	_ terminal.Marker     = (*session)(nil)
+	_ terminal.Canceller  = (*session)(nil)
+	_ terminal.Identifier = (*session)(nil)
+	_ terminal.Refunder   = (*session)(nil)
+	_ terminal.Voider     = (*session)(nil)
+	_ terminal.Settler    = (*session)(nil)
+	_ terminal.Totaller   = (*session)(nil)
+	_ terminal.Prober     = (*session)(nil)
+	_ terminal.Reprinter  = (*session)(nil)
+	_ terminal.Diagnoser  = (*session)(nil)
+)

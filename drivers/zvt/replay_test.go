@@ -1,0 +1,277 @@
+package zvt
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tillbridge/terminal"
+	"tillbridge/terminal/simulate"
+	"tillbridge/terminal/wire"
+)
+
+// euro is the currency of all captures.
+var euro = terminal.Currency{Code: "EUR", Numeric: 978, Digits: 2}
+
+// book is a till that keeps what it is told.
+type book struct {
+	mu       sync.Mutex
+	seen     []terminal.Result
+	progress []terminal.Progress
+	receipts []terminal.Receipt
+	refuse   error                   // what Seen returns
+	onSeen   func(r terminal.Result) // called before Seen returns
+}
+
+func (b *book) Seen(r terminal.Result) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.seen = append(b.seen, r)
+	if b.onSeen != nil {
+		b.onSeen(r)
+	}
+	return b.refuse
+}
+
+func (b *book) Progress(p terminal.Progress) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.progress = append(b.progress, p)
+}
+
+func (b *book) Receipt(r terminal.Receipt) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.receipts = append(b.receipts, r)
+}
+
+// puppet plays recorded messages as the terminal's side. It knows frames and nothing of what is in them.
+type puppet struct {
+	port   terminal.Port
+	serial *wire.DLEReader // nil over TCP
+	split  Splitter
+	inbox  [][]byte
+}
+
+func newPuppet(p terminal.Port, k terminal.LinkKind) *puppet {
+	out := &puppet{port: p}
+	if k == terminal.Serial {
+		out.serial = wire.NewDLEReader(MaxAPDU)
+	}
+	return out
+}
+
+// hear is the register's next APDU.
+func (p *puppet) hear() ([]byte, error) {
+	for len(p.inbox) == 0 {
+		if err := p.fill(); err != nil {
+			return nil, err
+		}
+	}
+	next := p.inbox[0]
+	p.inbox = p.inbox[1:]
+	return next, nil
+}
+
+// fill reads once and says whether an ACK was in it.
+func (p *puppet) fill() error {
+	buf := make([]byte, 512)
+	if err := p.port.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		return err
+	}
+	n, err := p.port.Read(buf)
+	if p.serial == nil {
+		p.inbox = append(p.inbox, p.split.Feed(buf[:n])...)
+		return err
+	}
+	for _, b := range buf[:n] {
+		if e := p.serial.Feed(b); e.Kind == wire.DLEFrame {
+			p.inbox = append(p.inbox, e.Content)
+			if _, err := p.port.Write([]byte{wire.ACK}); err != nil {
+				return err
+			}
+		}
+	}
+	return err
+}
+
+func (p *puppet) say(apdu []byte) error {
+	if p.serial != nil {
+		apdu = wire.AppendDLE(nil, apdu)
+	}
+	_, err := p.port.Write(apdu)
+	return err
+}
+
+// capture is a recorded payment.
+type capture struct {
+	session string
+	request []byte   // the recorded 06 01
+	says    [][]byte // what the terminal said, in order
+	minor   int64
+	outcome terminal.Outcome
+	auth    string
+}
+
+// captures are the payments in the shared table. What is expected of each is read from its bytes here, not by
+// the driver's own decoder.
+func captures(rows []vector) (out []capture) {
+	var names []string
+	bySession := map[string][]vector{}
+	for _, v := range rows {
+		if v.session == "" || v.layer != "apdu" {
+			continue
+		}
+		if bySession[v.session] == nil {
+			names = append(names, v.session)
+		}
+		bySession[v.session] = append(bySession[v.session], v)
+	}
+	for _, name := range names {
+		if c, ok := captureOf(name, bySession[name]); ok {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func captureOf(name string, rows []vector) (c capture, ok bool) {
+	c.session = name
+	enquiries, ended, paid := 0, false, false
+	for _, v := range rows {
+		fromTerminal := strings.HasPrefix(v.direction, "pt")
+		head := v.raw[:min(len(v.raw), 2)]
+		switch {
+		case !fromTerminal && bytes.Equal(head, []byte{0x06, 0x01}):
+			c.request = v.raw
+			if len(v.raw) < 10 || v.raw[3] != 0x04 {
+				return c, false
+			}
+			c.minor, _ = wire.BCD(v.raw[4:10])
+		case c.request == nil || ended:
+		case !fromTerminal && bytes.Equal(head, []byte{0x05, 0x01}):
+			enquiries += 2 // its 80 00 and its completion are not the payment's
+		case !fromTerminal:
+		case enquiries > 0 && (v.raw[0] == 0x80 || bytes.Equal(v.raw, []byte{0x06, 0x0F, 0x01, 0x9C})):
+			enquiries--
+		default:
+			c.says = append(c.says, v.raw)
+			ended = bytes.Equal(head, []byte{0x06, 0x0F}) || bytes.Equal(head, []byte{0x06, 0x1E})
+			if bytes.Equal(head, []byte{0x04, 0x0F}) {
+				paid = bytes.Contains(v.raw[:8], []byte{0x27, 0x00})
+				if i := bytes.Index(v.raw, []byte{0x3B}); i > 0 && paid && len(v.raw) >= i+9 {
+					c.auth = strings.Trim(string(v.raw[i+1:i+9]), "\x00 ")
+				}
+			}
+			switch {
+			case ended && head[1] == 0x0F && paid:
+				c.outcome = terminal.Approved
+			case ended && head[1] == 0x1E:
+				c.outcome = terminal.Declined
+			}
+		}
+	}
+	return c, len(c.says) > 1
+}
+
+// play runs a capture against the driver and returns what the driver made of it.
+func play(t *testing.T, c capture, k terminal.LinkKind) (terminal.Result, error, *book, [][]byte) {
+	t.Helper()
+	till, far := simulate.Pipe()
+	o := NewOptions()
+	o.Register = false
+	env := terminal.Env{
+		Dial: func(context.Context) (terminal.Port, error) { return till, nil },
+		Link: k, Currency: euro, Log: slog.New(slog.DiscardHandler),
+	}
+	s, err := open(t.Context(), env, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var heard [][]byte
+	played := make(chan error, 1)
+	go func() {
+		defer far.Close()
+		p := newPuppet(far, k)
+		played <- func() error {
+			for i, say := range c.says {
+				// One message of the register comes before each of the terminal's, except for the message after 80 00.
+				if i != 1 {
+					m, err := p.hear()
+					if err != nil {
+						return fmt.Errorf("before message %d: %w", i+1, err)
+					}
+					heard = append(heard, m)
+				}
+				if err := p.say(say); err != nil {
+					return err
+				}
+			}
+			if m, err := p.hear(); err == nil {
+				heard = append(heard, m)
+			}
+			return nil
+		}()
+	}()
+	b := &book{}
+	r, err := s.Pay(t.Context(), terminal.Request{Reference: "0000000001", Amount: terminal.Amount{Minor: c.minor, Currency: euro}, Armed: time.Now()}, b)
+	_ = s.Close()
+	if perr := <-played; perr != nil {
+		t.Errorf("the recorded terminal was not played to its end: %v", perr)
+	}
+	return r, err, b, heard
+}
+
+func TestCapturedPayments(t *testing.T) {
+	all := captures(vectors(t))
+	counts := map[terminal.Outcome]int{}
+	for _, c := range all {
+		counts[c.outcome]++
+		for _, k := range []terminal.LinkKind{terminal.TCP, terminal.Serial} {
+			t.Run(c.session+" "+k.String(), func(t *testing.T) { checkCapture(t, c, k) })
+		}
+	}
+	t.Logf("note: captured payments replayed over TCP and serial framing: %d approved, %d declined, %d without an end",
+		counts[terminal.Approved], counts[terminal.Declined], counts[terminal.Unknown])
+	if counts[terminal.Approved] < 5 || counts[terminal.Declined] < 5 || counts[terminal.Unknown] < 2 {
+		t.Error("some captures were not found")
+	}
+}
+
+func checkCapture(t *testing.T, c capture, k terminal.LinkKind) {
+	r, err, b, heard := play(t, c, k)
+	if c.outcome == terminal.Unknown {
+		if r.Outcome != terminal.Unknown || errors.Is(err, terminal.ErrNotSent) {
+			t.Fatalf("without an end it gave %s (%v), want nothing proven", r.Outcome, err)
+		}
+	} else if err != nil || r.Outcome != c.outcome {
+		t.Fatalf("gave %s %q (%v), want %s", r.Outcome, r.Text, err, c.outcome)
+	}
+	if !bytes.Equal(heard[0][:2], []byte{0x06, 0x01}) || !bytes.Contains(heard[0], c.request[3:10]) {
+		t.Errorf("the register sent %x, recorded was %x", heard[0], c.request)
+	}
+	for _, m := range heard[1:] {
+		if !bytes.Equal(m, []byte{0x80, 0x00, 0x00}) {
+			t.Errorf("the register answered %x", m)
+		}
+	}
+	if n := slices.IndexFunc(heard[1:], func(m []byte) bool { return m[0] == 0x06 }); n >= 0 {
+		t.Error("a command was sent a second time")
+	}
+	if r.Outcome != terminal.Approved {
+		return
+	}
+	if r.Proof != terminal.Dialogue || r.CapturedMinor != nil && *r.CapturedMinor != c.minor || c.auth != "" && r.AuthCode != c.auth {
+		t.Errorf("approved as %+v, want %d and code %q", r, c.minor, c.auth)
+	}
+	if len(b.seen) == 0 || b.seen[len(b.seen)-1].Outcome != terminal.Approved {
+		t.Errorf("the approval was not recorded before its acknowledgement: %+v", b.seen)
+	}
+}

@@ -1,0 +1,218 @@
+package zvt
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tillbridge/terminal"
+)
+
+// codeBusy asks to wait (PA00P015 ch. 10).
+const codeBusy = 0x9C
+
+// answerWait is T3 of PA00P015 ch. 1: a command to its 80 00 or 84 xx.
+const answerWait = 5 * time.Second
+
+// session is one conversation with one terminal.
+type session struct {
+	o   *Options
+	env terminal.Env
+	log *slog.Logger
+
+	mu   sync.Mutex // guards link against Cancel
+	link *link      // nil while the line is closed
+
+	charset    Charset
+	terminalID string
+	last       terminal.Mark // the terminal's last transaction, as far as this session knows
+	cancel     atomic.Bool   // somebody wants the running payment given up
+	broken     bool          // the last dialogue ended well and the line did not
+}
+
+// open starts a session: dial and register.
+func open(ctx context.Context, e terminal.Env, options any) (terminal.Session, error) {
+	o, ok := options.(*Options)
+	if !ok {
+		return nil, fmt.Errorf("options of type %T, want %T", options, o)
+	}
+	s := &session{o: o, env: e, log: e.Log, charset: o.Charset}
+	if err := s.connect(ctx); err != nil {
+		return nil, err
+	}
+	s.settle()
+	return s, nil
+}
+
+// Close ends the conversation. It does not log off: the terminal keeps its registration, and a log-off would
+// free its keyboard (PA00P015 ch. 2.3).
+func (s *session) Close() error {
+	s.mu.Lock()
+	l := s.link
+	s.link = nil
+	s.mu.Unlock()
+	if l == nil {
+		return nil
+	}
+	return l.port.Close()
+}
+
+// TerminalID is the terminal's own number, as it said in the registration or in a result.
+func (s *session) TerminalID() string { return s.terminalID }
+
+// connect makes sure that there is a line on which nothing is under way, and a registration.
+func (s *session) connect(ctx context.Context) error {
+	if s.link != nil && !s.broken {
+		err := s.link.drain(ctx)
+		if err == nil {
+			return nil
+		}
+		s.log.Debug("the idle line is gone", "error", err)
+	}
+	s.drop()
+	s.broken = false
+	p, err := s.env.Dial(ctx)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.link = newLink(p, s.env.Link, s.log)
+	s.mu.Unlock()
+	if err = s.link.drain(ctx); err == nil && s.o.Register {
+		err = s.register(ctx)
+	}
+	if err != nil {
+		s.drop()
+		return err
+	}
+	return nil
+}
+
+// drop closes the line, since where the dialogue on it stands is not known.
+func (s *session) drop() {
+	if err := s.Close(); err != nil {
+		s.log.Debug("close line", "error", err)
+	}
+}
+
+// settle ends a command that went to its end: the line is closed where the settings ask for it. Over TCP the
+// last acknowledgement must have arrived before (PA00P016, TCP/IP), so the terminal gets a moment.
+func (s *session) settle() {
+	if !s.o.CloseAfterCommand || s.link == nil {
+		return
+	}
+	if s.env.Link == terminal.TCP {
+		if h, ok := s.link.port.(interface{ CloseWrite() error }); ok {
+			_ = h.CloseWrite()
+		}
+		_ = s.link.fill(context.Background(), time.Now().Add(200*time.Millisecond), false)
+	}
+	s.drop()
+}
+
+// register is 06 00 (PA00P015 ch. 2.1). It may be repeated at any time.
+func (s *session) register(ctx context.Context) error {
+	r := Registration{
+		Password: s.o.Password, Config: s.o.config(), CurrencyNumeric: s.env.Currency.Numeric,
+		Service: s.o.ServiceByte.Value, HasService: s.o.ServiceByte.Set, TLV: true,
+		PrinterWidth: s.o.ReceiptWidth, Charset: s.o.Charset,
+	}
+	if s.o.Receipts == RegisterPrints {
+		r.Commands = []Command{CmdPrintTextBlock}
+	}
+	apdu, err := r.Encode()
+	if err != nil {
+		return err
+	}
+	e, err := s.command(ctx, apdu, nil)
+	if err != nil {
+		return fmt.Errorf("registration: %w", err)
+	}
+	if err := s.refusal(e); err != nil {
+		return fmt.Errorf("the terminal refused the registration: %w", err)
+	}
+	done := ReadCompletion(e.end.Data, s.charset)
+	if done.TerminalID != "" {
+		s.terminalID = done.TerminalID
+	}
+	if s.o.Charset == CharsetAuto && done.HasCharset {
+		s.charset = done.Charset
+	}
+	if done.CurrencyNumeric != 0 && done.CurrencyNumeric != s.env.Currency.Numeric {
+		return fmt.Errorf("the terminal works in currency %03d, the settings say %03d (%s)", done.CurrencyNumeric,
+			s.env.Currency.Numeric, s.env.Currency.Code)
+	}
+	return nil
+}
+
+// ending is how a command ended.
+type ending struct {
+	refused bool // 84 xx in answer to the command
+	aborted bool // 06 1E
+	code    byte // of either; only if hasCode
+	hasCode bool
+	text    string // the terminal's own words
+	end     APDU   // the last message: 84 xx, 80 00, 06 0F or 06 1E
+	again   bool   // the command's frame was sent more than once
+
+	result *StatusInformation // the last 04 0F
+	raw    []byte             // its bytes
+}
+
+// refusal is the error of a command that the terminal refused; nil where it did not.
+func (s *session) refusal(e ending) error {
+	if !e.refused && !e.aborted {
+		return nil
+	}
+	text := "it says no reason"
+	if e.hasCode {
+		text = ResultText(e.code).In(s.o.Language)
+	}
+	if e.text != "" {
+		text += " " + e.text
+	}
+	if e.hasCode && e.code == codeBusy {
+		return fmt.Errorf("%w: %w: %s", terminal.ErrRefused, terminal.ErrBusy, text)
+	}
+	return fmt.Errorf("%w: %s", terminal.ErrRefused, text)
+}
+
+// command runs a command that moves no money to its end. The till, where it is not nil, gets texts and
+// receipts.
+func (s *session) command(ctx context.Context, apdu []byte, till terminal.Till) (ending, error) {
+	d := &dialogue{s: s, kind: command, till: till, expects: expects(apdu)}
+	e, err := d.run(ctx, apdu)
+	if err != nil {
+		s.drop()
+	}
+	return e, err
+}
+
+// expects tells what a command that moves no money may state in 04 0F.
+func expects(apdu []byte) expectation {
+	a, err := ParseAPDU(apdu)
+	if err != nil {
+		return nothingApproved
+	}
+	switch a.Command {
+	case CmdLogOff:
+		return nothing
+	case CmdRepeatReceipt, CmdTurnoverTotals, CmdEndOfDay:
+		return anything
+	}
+	return nothingApproved
+}
+
+// Cancel asks the terminal to give up the running payment.
+func (s *session) Cancel() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.link == nil {
+		return
+	}
+	s.cancel.Store(true)
+	s.link.poke()
+}
