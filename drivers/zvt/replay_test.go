@@ -182,7 +182,7 @@ func captureOf(name string, rows []vector) (c capture, ok bool) {
 }
 
 // play runs a capture against the driver and returns what the driver made of it.
-func play(t *testing.T, c capture, k terminal.LinkKind) (terminal.Result, error, *book, [][]byte) {
+func play(t *testing.T, c capture, k terminal.LinkKind) (terminal.Result, *book, [][]byte, error) {
 	t.Helper()
 	till, far := simulate.Pipe()
 	o := NewOptions()
@@ -226,7 +226,7 @@ func play(t *testing.T, c capture, k terminal.LinkKind) (terminal.Result, error,
 	if perr := <-played; perr != nil {
 		t.Errorf("the recorded terminal was not played to its end: %v", perr)
 	}
-	return r, err, b, heard
+	return r, b, heard, err
 }
 
 func TestCapturedPayments(t *testing.T) {
@@ -246,7 +246,7 @@ func TestCapturedPayments(t *testing.T) {
 }
 
 func checkCapture(t *testing.T, c capture, k terminal.LinkKind) {
-	r, err, b, heard := play(t, c, k)
+	r, b, heard, err := play(t, c, k)
 	if c.outcome == terminal.Unknown {
 		if r.Outcome != terminal.Unknown || errors.Is(err, terminal.ErrNotSent) {
 			t.Fatalf("without an end it gave %s (%v), want nothing proven", r.Outcome, err)
