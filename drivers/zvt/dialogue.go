@@ -77,11 +77,13 @@ func (d *dialogue) run(ctx context.Context, apdu []byte) (ending, error) {
 		case err != nil:
 			return d.e, err
 		}
+		aborting := d.aborting
 		done, err := d.hear(ctx, apdu)
 		if done || err != nil {
 			return d.e, err
 		}
-		if d.answered {
+		// That a terminal took an abort request is no sign of a payment that goes on: it may have forgotten it.
+		if d.answered && aborting == d.aborting {
 			until, gaveUp = time.Now().Add(d.silence), false
 		}
 		if d.answered && d.s.cancel.Load() {
