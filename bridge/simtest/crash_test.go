@@ -65,7 +65,7 @@ func run(t *testing.T, dir string, p plan) (first, second bool) {
 	synctest.Test(t, func(t *testing.T) {
 		m := NewModel(p.class)
 		m.Decide = func(int) Decision { return p.decision }
-		w := NewWorld(dir, eur, Till{Driver: ModelDriver(p.class), Serve: m.Serve})
+		w := NewWorld(dir, eur, Till{Driver: ModelDriver(p.class), Serve: m.Serve, Watch: WatchModel})
 		order := bridge.Order{UUID: "pay-1", Customer: "cust-1", Terminal: "counter", Amount: terminal.Amount{Minor: 1250, Currency: eur}}
 		var log bytes.Buffer
 		got202 := false

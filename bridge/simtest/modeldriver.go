@@ -253,3 +253,23 @@ func (m *marking) Mark(ctx context.Context) (terminal.Mark, error) {
 	}
 	return terminal.Mark(f[1]), nil
 }
+
+// WatchModel checks rows 2 and 3 of the durability table for the model protocol: what a written money command or
+// acknowledgement asks for must be on disk already.
+func WatchModel(b *Bridge, line []byte) {
+	text := string(line)
+	command, rest, _ := strings.Cut(strings.TrimSpace(text), " ")
+	if command != "PAY" && command != "ACK" {
+		return
+	}
+	ref, _, _ := strings.Cut(rest, " ")
+	p, ok := b.byReference(ref)
+	switch {
+	case !ok:
+		b.world.violate("I8: %s %s was written for a payment that the journal does not have", command, ref)
+	case command == "PAY" && !p.State.InFlight():
+		b.world.violate("I8: PAY was written while the journal said %s", p.State)
+	case command == "ACK" && p.Seen == nil:
+		b.world.violate("I8: ACK was written before its result was durable")
+	}
+}

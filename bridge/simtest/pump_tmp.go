@@ -5,8 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"tillbridge/bridge"
 	"time"
+
+	"tillbridge/bridge"
 )
 
 type due struct {
@@ -25,6 +26,7 @@ func (p *pump) Kick() {
 	default:
 	}
 }
+
 func (p *pump) Run(ctx context.Context) {
 	for {
 		rows, _ := p.o.Due(ctx, time.Now(), 10)

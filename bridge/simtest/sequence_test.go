@@ -28,7 +28,7 @@ func tell(t *testing.T, class terminal.Evidence, f func(s *story)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &story{t: t, model: NewModel(class)}
-		s.world = NewWorld(scratch(t), eur, Till{Driver: ModelDriver(class), Serve: s.model.Serve})
+		s.world = NewWorld(scratch(t), eur, Till{Driver: ModelDriver(class), Serve: s.model.Serve, Watch: WatchModel})
 		s.start()
 		f(s)
 		s.model.Wait()

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -25,6 +24,9 @@ type Till struct {
 	Link    terminal.LinkKind
 	// Serve plays the terminal's side of one line until the line breaks.
 	Serve func(context.Context, terminal.Port)
+	// Watch is told of each write to the line just before it happens, to check from outside that what it asks
+	// for is durable; nil for none.
+	Watch func(b *Bridge, line []byte)
 }
 
 // World is everything outside the bridge that outlives it: the journal's folder, the terminal, and MGR with a
@@ -163,30 +165,14 @@ func (b *Bridge) dial(ctx context.Context) (terminal.Port, error) {
 			w.Till.Serve(context.WithoutCancel(ctx), theirs)
 			_ = theirs.Close()
 		})
-		port = Fused(mine, b.Fuse, b.wrote)
+		port = Fused(mine, b.Fuse, func(line []byte) {
+			if w.Till.Watch != nil {
+				w.Till.Watch(b, line)
+			}
+		})
 		return nil
 	})
 	return port, err
-}
-
-// wrote checks rows 2 and 3 of the durability table from outside: what a written money command or
-// acknowledgement asks for must be on disk already.
-func (b *Bridge) wrote(line []byte) {
-	text := string(line)
-	command, rest, _ := strings.Cut(strings.TrimSpace(text), " ")
-	if command != "PAY" && command != "ACK" {
-		return
-	}
-	ref, _, _ := strings.Cut(rest, " ")
-	p, ok := b.byReference(ref)
-	switch {
-	case !ok:
-		b.world.violate("I8: %s %s was written for a payment that the journal does not have", command, ref)
-	case command == "PAY" && !p.State.InFlight():
-		b.world.violate("I8: PAY was written while the journal said %s", p.State)
-	case command == "ACK" && p.Seen == nil:
-		b.world.violate("I8: ACK was written before its result was durable")
-	}
 }
 
 func (b *Bridge) byReference(ref string) (bridge.Payment, bool) {
