@@ -224,7 +224,7 @@ func (m *model) deliver(t *rapid.T) {
 // resend is MGR asking again.
 func (m *model) resend(t *rapid.T) {
 	p := m.pick(t)
-	err := m.j.Renotify(t.Context(), p.UUID)
+	_, err := m.j.Renotify(t.Context(), p.UUID)
 	if (err == nil) != p.Final() {
 		t.Fatalf("renotify of a payment that is %s: %v", p.State, err)
 	}

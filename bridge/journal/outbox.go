@@ -82,25 +82,34 @@ func (j *Journal) Postpone(ctx context.Context, uuid string, attempts int, nextA
 		WHERE payment_id = (SELECT id FROM payment WHERE uuid = ?)`, attempts, nextAt.UnixMicro(), why, uuid)
 }
 
-// Renotify puts the notice of a final payment back, due at once. Nothing happens where it is still there. A
-// payment that is not final, or that the journal does not have, is an error.
-func (j *Journal) Renotify(ctx context.Context, uuid string) error {
+// Renotify puts the notice of a final payment back, due at once. It tells true where the notice was still
+// there, which then is due at once too. A payment that is not final, or that the journal does not have, is an
+// error.
+func (j *Journal) Renotify(ctx context.Context, uuid string) (there bool, err error) {
 	s, err := j.stored(ctx, uuid)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return fmt.Errorf("send again: there is no payment %s", uuid)
+		return false, fmt.Errorf("send again: there is no payment %s", uuid)
 	case err != nil:
-		return fmt.Errorf("send again: %w", err)
+		return false, fmt.Errorf("send again: %w", err)
 	case !s.Final():
-		return fmt.Errorf("send again: payment %s is %s and owes MGR nothing yet", uuid, s.State)
+		return false, fmt.Errorf("send again: payment %s is %s and owes MGR nothing yet", uuid, s.State)
 	}
-	var there bool
-	err = j.read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM outbox WHERE payment_id = ?)", s.id).Scan(&there)
-	if err != nil || there {
-		return wrap("send again", err)
-	}
-	return j.exec(ctx, false, "send again", `INSERT INTO outbox (payment_id, attempts, next_at, last_error)
-		VALUES (?, 0, 0, '') ON CONFLICT DO NOTHING`, s.id)
+	err = j.change(ctx, false, func(ctx context.Context, tx *sql.Tx) error {
+		var next int64
+		err := tx.QueryRowContext(ctx, "SELECT next_at FROM outbox WHERE payment_id = ?", s.id).Scan(&next)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			_, err = tx.ExecContext(ctx, "INSERT INTO outbox (payment_id, attempts, next_at, last_error) VALUES (?, 0, 0, '')", s.id)
+		case err == nil && next == 0:
+			there = true
+		case err == nil:
+			there = true
+			_, err = tx.ExecContext(ctx, "UPDATE outbox SET next_at = 0 WHERE payment_id = ?", s.id)
+		}
+		return err
+	})
+	return there, wrap("send again", err)
 }
 
 // Forget removes the notice of a payment that is reported already. The notice of another payment stays.

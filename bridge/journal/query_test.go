@@ -215,7 +215,7 @@ func TestOutbox(t *testing.T) {
 	}
 
 	// Reported, then asked for again.
-	if err := j.Renotify(ctx, uuid(1)); err != nil {
+	if _, err := j.Renotify(ctx, uuid(1)); err != nil {
 		t.Error(err)
 	}
 	p := live(t, j, read(t, j, uuid(1)), approved(1)[6])
@@ -225,8 +225,16 @@ func TestOutbox(t *testing.T) {
 	if got := due(noon, 10); slices.Contains(got, uuid(1)) {
 		t.Errorf("a reported payment is due: %q", got)
 	}
-	if err := errors.Join(j.Renotify(ctx, p.UUID), j.Renotify(ctx, p.UUID)); err != nil {
+	for _, want := range []bool{false, true} {
+		if there, err := j.Renotify(ctx, p.UUID); err != nil || there != want {
+			t.Errorf("asked for again: was there %t, %v; want %t", there, err, want)
+		}
+	}
+	if err := j.Postpone(ctx, p.UUID, 1, noon.Add(time.Hour), "busy"); err != nil {
 		t.Error(err)
+	}
+	if there, err := j.Renotify(ctx, p.UUID); err != nil || !there {
+		t.Errorf("asked for again while it waits: was there %t, %v", there, err)
 	}
 	if got := due(noon, 10); !slices.Contains(got, uuid(1)) || len(got) != 3 {
 		t.Errorf("sent again: due are %q", got)
@@ -239,7 +247,7 @@ func TestOutbox(t *testing.T) {
 	}
 	open := live(t, j, bridge.Payment{}, approved(4)[:2]...)
 	for _, id := range []string{open.UUID, "none"} {
-		if err := j.Renotify(ctx, id); err == nil {
+		if _, err := j.Renotify(ctx, id); err == nil {
 			t.Errorf("a notice was put back for %s", id)
 		}
 	}
@@ -370,7 +378,7 @@ func TestPrune(t *testing.T) {
 		young[i].At = limit.Add(time.Duration(i) * time.Second) //
 	} //
 	live(t, j, bridge.Payment{}, young...)
-	if err := j.Renotify(ctx, again.UUID); err != nil {
+	if _, err := j.Renotify(ctx, again.UUID); err != nil {
 		t.Fatal(err)
 	}
 	if err := j.RaiseAlarm(ctx, Alarm{At: noon, Kind: "x", UUID: alarmed.UUID, Text: "x"}); err != nil {

@@ -29,8 +29,12 @@ func (j *fusedJournal) SaveReceipt(ctx context.Context, uuid string, r terminal.
 	return j.fuse.Do("journal receipt", func() error { return j.Journal.SaveReceipt(ctx, uuid, r) })
 }
 
-func (j *fusedJournal) Renotify(ctx context.Context, uuid string) error {
-	return j.fuse.Do("journal renotify", func() error { return j.Journal.Renotify(ctx, uuid) })
+func (j *fusedJournal) Renotify(ctx context.Context, uuid string) (there bool, err error) {
+	err = j.fuse.Do("journal renotify", func() error {
+		there, err = j.Journal.Renotify(ctx, uuid)
+		return err
+	})
+	return there, err
 }
 
 func (j *fusedJournal) Forget(ctx context.Context, uuid string) error {

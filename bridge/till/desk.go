@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -32,6 +34,8 @@ type Desk struct {
 	mu       sync.Mutex
 	lastRef  int64
 	stopping bool
+	again    map[string]bool // outcomes that MGR wants once more, while the journal cannot note it
+	owing    chan struct{}   // something is in again
 }
 
 // Config is what a desk is made of.
@@ -57,7 +61,8 @@ type Terminal struct {
 
 // New makes a desk. Nothing runs before Run.
 func New(c Config, j Journal) (*Desk, error) {
-	d := &Desk{journal: j, hooks: c.Hooks, log: c.Log, limit: c.QueueLimit, workers: map[string]*worker{}}
+	d := &Desk{journal: j, hooks: c.Hooks, log: c.Log, limit: c.QueueLimit, workers: map[string]*worker{},
+		again: map[string]bool{}, owing: make(chan struct{}, 1)}
 	if c.QueueLimit <= 0 {
 		return nil, errors.New("the queue limit must be more than zero")
 	}
@@ -87,6 +92,7 @@ func (d *Desk) Run(ctx context.Context, ready func()) error {
 		}
 	}
 	var all sync.WaitGroup
+	all.Go(func() { d.payOwing(ctx) })
 	for _, w := range d.workers {
 		all.Go(func() { w.run(ctx) })
 	}
@@ -164,14 +170,88 @@ func (d *Desk) Accept(ctx context.Context, o bridge.Order) (bridge.Acceptance, e
 
 // repeat answers a webhook that came again: a final outcome is sent again, nothing is sold again.
 func (d *Desk) repeat(ctx context.Context, known bridge.Payment, refusal error) error {
-	if refusal != nil || !known.Final() {
+	switch {
+	case refusal != nil:
 		return refusal
+	case known.State == bridge.Received:
+		return d.workers[known.Terminal].repeated(known)
+	case !known.Final():
+		return nil
 	}
-	if err := d.journal.Renotify(ctx, known.UUID); err != nil {
-		return fmt.Errorf("send the outcome again: %w", err)
+	onTheWay, err := d.journal.Renotify(ctx, known.UUID)
+	if onTheWay || err != nil {
+		// MGR may be answering a notice of it this very moment, which says nothing of this webhook; and a disk
+		// that fails is no reason to refuse a payment that is known.
+		d.owe(known.UUID)
+	}
+	if err != nil {
+		d.log.Error("send the outcome again", "uuid", known.UUID, "error", err)
+		d.prodOwing()
 	}
 	d.hooks.Notify()
 	return nil
+}
+
+// againMost bounds the outcomes that wait in memory to be sent once more.
+const againMost = 1024
+
+func (d *Desk) owe(uuid string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.again) < againMost {
+		d.again[uuid] = true
+	}
+}
+
+// owed tells whether MGR wants an outcome once more, and forgets it.
+func (d *Desk) owed(uuid string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	was := d.again[uuid]
+	delete(d.again, uuid)
+	return was
+}
+
+func (d *Desk) prodOwing() {
+	select {
+	case d.owing <- struct{}{}:
+	default:
+	}
+}
+
+// owingEvery is how often the journal is tried again with outcomes that are to be sent once more.
+const owingEvery = 2 * time.Second
+
+// payOwing notes in the journal what it could not take when MGR asked, until ctx ends.
+func (d *Desk) payOwing(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.owing:
+		}
+		t := time.NewTimer(owingEvery)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return
+		case <-t.C:
+		}
+		d.mu.Lock()
+		waiting := slices.Sorted(maps.Keys(d.again))
+		d.mu.Unlock()
+		for _, uuid := range waiting {
+			there, err := d.journal.Renotify(ctx, uuid)
+			if err != nil {
+				d.prodOwing()
+				break
+			}
+			if !there {
+				d.owed(uuid)
+			}
+		}
+		d.hooks.Notify()
+	}
 }
 
 // Reported records that MGR has the outcome of a payment. It may be called again.
@@ -181,10 +261,19 @@ func (d *Desk) Reported(ctx context.Context, uuid string) error {
 		return err
 	}
 	if p.State == bridge.Reported {
-		return d.journal.Forget(ctx, uuid)
+		err = d.journal.Forget(ctx, uuid)
+	} else {
+		_, err = d.apply(ctx, p, bridge.Event{Kind: bridge.Report, At: time.Now()})
 	}
-	_, err = d.apply(ctx, p, bridge.Event{Kind: bridge.Report, At: time.Now()})
-	return err
+	if err != nil || !d.owed(uuid) {
+		return err
+	}
+	if _, err := d.journal.Renotify(ctx, uuid); err != nil {
+		d.owe(uuid)
+		d.prodOwing()
+	}
+	d.hooks.Notify()
+	return nil
 }
 
 // Resolve settles a payment that is not known, by a person's word. An error that wraps *bridge.RefusedError

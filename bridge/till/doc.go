@@ -34,8 +34,8 @@ type Marks interface {
 
 // Outbox is the part of the journal's outbox that payments touch, and its word on new payments.
 type Outbox interface {
-	// Renotify puts a final payment's notice back; nothing happens where it is still there.
-	Renotify(ctx context.Context, uuid string) error
+	// Renotify puts a final payment's notice back, due at once. It tells true where the notice was still there.
+	Renotify(ctx context.Context, uuid string) (bool, error)
 	// Forget removes the notice of a payment that is reported already.
 	Forget(ctx context.Context, uuid string) error
 	// Accepting is nil while new payments can be written; its error says why not.

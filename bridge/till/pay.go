@@ -53,14 +53,11 @@ func (w *worker) ready(ctx context.Context) error {
 // pay calls the driver, once, and records how the dialogue ended.
 func (w *worker) pay(ctx context.Context, p bridge.Payment) {
 	lent := &lent{w: w, p: p}
-	var r terminal.Result
-	err := w.guarded(ctx, func() error {
-		got, err := w.session.Pay(ctx, p.Request(), lent)
-		if err == nil {
-			r = clean(got)
-		}
-		return err
+	session, request := w.session, p.Request()
+	r, err := guarded(ctx, w, payLimit, func(ctx context.Context) (terminal.Result, error) {
+		return session.Pay(ctx, request, lent)
 	})
+	r = clean(r)
 	p = lent.close()
 	e := bridge.Event{Kind: bridge.Conclude, Result: &r}
 	switch {
@@ -91,14 +88,11 @@ func (w *worker) recover(ctx context.Context, p bridge.Payment) time.Duration {
 	if err := w.open(ctx); err != nil {
 		return backoff(w.failed, 15*time.Second)
 	}
-	var r terminal.Result
-	err := w.guarded(ctx, func() error {
-		got, err := w.session.Recover(ctx, p.Attempt())
-		if err == nil {
-			r = clean(got)
-		}
-		return err
+	session, attempt := w.session, p.Attempt()
+	r, err := guarded(ctx, w, askLimit, func(ctx context.Context) (terminal.Result, error) {
+		return session.Recover(ctx, attempt)
 	})
+	r = clean(r)
 	switch {
 	case errors.Is(err, terminal.ErrBusy):
 		w.failed++
@@ -143,24 +137,39 @@ func (w *worker) must(ctx context.Context, p bridge.Payment, e bridge.Event) bri
 }
 
 // tooLate handles an event that the core refused: the payment is read as it is now, and a result that
-// contradicts its final outcome is recorded as such.
+// contradicts its final outcome is recorded as such, however long the journal takes.
 func (w *worker) tooLate(ctx context.Context, p bridge.Payment, e bridge.Event) bridge.Payment {
-	now, err := w.desk.payment(context.WithoutCancel(ctx), p.UUID)
-	if err != nil {
-		w.log.Error("read payment", "uuid", p.UUID, "error", err)
-		return p
+	for n := 0; ; n++ {
+		now, err := w.contrary(ctx, p.UUID, e.Result)
+		if err == nil {
+			w.hold(now)
+			return now
+		}
+		w.log.Error("record late evidence", "uuid", p.UUID, "attempt", n+1, "error", err)
+		if w.pause(ctx, backoff(n, 5*time.Second)) != nil {
+			return p
+		}
 	}
-	w.hold(now)
-	if e.Result == nil || !bridge.Contradicts(now, *e.Result) {
-		return now
-	}
-	t, err := w.desk.apply(ctx, now, bridge.Event{Kind: bridge.Late, At: time.Now(), Result: e.Result})
+}
+
+// contrary reads a payment and records a result that contradicts its outcome.
+func (w *worker) contrary(ctx context.Context, uuid string, r *terminal.Result) (bridge.Payment, error) {
+	now, err := w.desk.payment(context.WithoutCancel(ctx), uuid)
 	if err != nil {
-		w.log.Error("record contrary evidence", "uuid", p.UUID, "error", err)
-		return now
+		return now, err
+	}
+	if now.Final() {
+		w.desk.hooks.Notify() // the disk may have kept the outcome and told us that it did not
+	}
+	if r == nil || !bridge.Contradicts(now, *r) {
+		return now, nil
+	}
+	t, err := w.desk.apply(ctx, now, bridge.Event{Kind: bridge.Late, At: time.Now(), Result: r})
+	if err != nil {
+		return now, err
 	}
 	w.keepMark(t)
-	return t.After
+	return t.After, nil
 }
 
 // hold keeps the payment in hand as it is now.

@@ -23,6 +23,7 @@ type worker struct {
 
 	mu       sync.Mutex
 	hand     *bridge.Payment // the payment that this terminal is bound to
+	doubt    bool            // an order may stand in the journal that MGR was not told we have
 	again    bool            // a person wants the held payment asked about once more
 	health   bridge.TerminalHealth
 	text     string
@@ -32,7 +33,8 @@ type worker struct {
 
 	// The run goroutine's own.
 	mark   terminal.Mark
-	gone   <-chan struct{} // closed when the idle line of the session is lost; nil where the line cannot tell
+	lease  *lease          // the lines of the session
+	stuck  <-chan struct{} // closed when the driver's call that was left behind has come back; nil for none
 	failed int             // attempts to open in a row that failed
 }
 
@@ -56,6 +58,9 @@ func (w *worker) adopt(p bridge.Payment) {
 func (w *worker) accept(ctx context.Context, o bridge.Order) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.hand != nil && w.hand.UUID == o.UUID {
+		return fmt.Errorf("payment %s: %w", o.UUID, bridge.ErrExists)
+	}
 	if err := w.refusal(o); err != nil {
 		return err
 	}
@@ -63,10 +68,73 @@ func (w *worker) accept(ctx context.Context, o bridge.Order) error {
 		Kind: bridge.Accept, At: time.Now(), Order: &o, Reference: w.desk.reference(),
 	})
 	if err != nil {
+		return w.written(ctx, o, err)
+	}
+	w.take(t.After)
+	return nil
+}
+
+// take puts an order in hand that is durable. The caller holds mu.
+func (w *worker) take(p bridge.Payment) {
+	w.hand, w.progress = &p, ""
+	w.prod()
+}
+
+// written looks whether an order stands in the journal although it could not be told that it does: a disk that
+// fails in the very commit may have kept it. Where the journal cannot be read either, MGR is told that the
+// order is not taken, and it is given up as soon as it can be read. The caller holds mu.
+func (w *worker) written(ctx context.Context, o bridge.Order, cause error) error {
+	if errors.Is(cause, bridge.ErrExists) {
+		return cause
+	}
+	p, there, err := w.desk.journal.Payment(context.WithoutCancel(ctx), o.UUID)
+	switch {
+	case err != nil:
+		w.doubt = true
+		w.prod()
+		return errors.Join(cause, err)
+	case there && p.State == bridge.Received && p.Digest() == o.Digest():
+		w.take(p)
+		return nil
+	}
+	return cause
+}
+
+// repeated answers a webhook that came again for an order that nobody has begun. One that MGR was not told we
+// have is taken now.
+func (w *worker) repeated(known bridge.Payment) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.hand != nil && w.hand.UUID == known.UUID, !w.doubt:
+		return nil
+	case w.hand != nil || w.desk.refusing():
+		return w.refusal(known.Order)
+	}
+	w.take(known)
+	return nil
+}
+
+// giveUpDoubtful ends the orders in the journal that MGR was not told we have; nothing was sent for them.
+func (w *worker) giveUpDoubtful(ctx context.Context) error {
+	open, err := w.desk.journal.Unsettled(ctx)
+	if err != nil {
 		return err
 	}
-	w.hand, w.progress = &t.After, ""
-	w.prod()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range open {
+		if p.Terminal != w.Name || p.State != bridge.Received || w.hand != nil && w.hand.UUID == p.UUID {
+			continue
+		}
+		_, err := w.desk.apply(ctx, p, bridge.Event{
+			Kind: bridge.GiveUp, At: time.Now(), Reason: "The bridge could not tell MGR that it had the payment, so nothing was sent to the terminal.",
+		})
+		if err != nil {
+			return err
+		}
+	}
+	w.doubt = false
 	return nil
 }
 
@@ -182,6 +250,9 @@ func (w *worker) run(ctx context.Context) {
 	}
 }
 
+// doubtEvery is how often the journal is asked again for an order that was not answered.
+const doubtEvery = 2 * time.Second
+
 // forever is the wait of a worker that has nothing to do until it is poked.
 const forever = time.Duration(1<<63 - 1)
 
@@ -192,9 +263,16 @@ func (w *worker) turn(ctx context.Context) time.Duration {
 	if w.hand != nil {
 		p = *w.hand
 	}
-	again := w.again
+	again, doubt := w.again, w.doubt
 	w.mu.Unlock()
+	if doubt {
+		if err := w.giveUpDoubtful(ctx); err != nil {
+			w.log.Error("give up an order that was not answered", "error", err)
+		}
+	}
 	switch {
+	case p.State == bridge.None && doubt:
+		return min(w.idle(ctx), doubtEvery)
 	case p.State == bridge.None:
 		return w.idle(ctx)
 	case p.State == bridge.Received:
@@ -242,11 +320,15 @@ func (w *worker) rest(ctx context.Context, wait time.Duration) {
 		defer t.Stop()
 		due = t.C
 	}
+	var gone <-chan struct{}
+	if w.Link == terminal.Serial {
+		gone = w.lease.gone()
+	}
 	select {
 	case <-ctx.Done():
 	case <-w.poke:
 	case <-due:
-	case <-w.gone:
+	case <-gone:
 		w.missing(errors.New("the line was lost"))
 	}
 }
@@ -257,37 +339,38 @@ func backoff(n int, most time.Duration) time.Duration {
 	return min(d, most)
 }
 
+// Limits of a driver's calls. A driver has tighter ones of its own; these end one that hangs.
+const (
+	openLimit = 30 * time.Second // to open a session, and to read the mark
+	askLimit  = 5 * time.Minute  // to ask what became of a payment
+	payLimit  = time.Hour        // a whole payment
+)
+
 // open makes sure that there is a session. A new one reads the terminal's mark anew, since anything may have
 // happened at the terminal while nobody listened.
 func (w *worker) open(ctx context.Context) error {
 	if w.session != nil {
 		return nil
 	}
-	env := terminal.Env{Dial: w.dial, Link: w.Link, Currency: w.Currency, Log: w.log}
-	var s terminal.Session
-	err := w.guarded(ctx, func() (err error) {
-		s, err = w.Driver.Open(ctx, env, w.Options)
-		return err
+	if w.leftBehind() {
+		w.missing(errStuck)
+		return errStuck
+	}
+	l := &lease{open: w.Dial}
+	env := terminal.Env{Dial: l.dial, Link: w.Link, Currency: w.Currency, Log: w.log}
+	s, err := guarded(ctx, w, openLimit, func(ctx context.Context) (terminal.Session, error) {
+		return w.Driver.Open(ctx, env, w.Options)
 	})
 	if err != nil {
+		l.end()
 		w.missing(err)
 		return err
 	}
 	w.mu.Lock()
 	w.session = s
 	w.mu.Unlock()
-	w.failed, w.mark = 0, ""
+	w.lease, w.failed, w.mark = l, 0, ""
 	return nil
-}
-
-// dial opens the line and remembers how to learn of its loss.
-func (w *worker) dial(ctx context.Context) (terminal.Port, error) {
-	p, err := w.Dial(ctx)
-	w.gone = nil
-	if g, ok := p.(interface{ Gone() <-chan struct{} }); ok && err == nil && w.Link == terminal.Serial {
-		w.gone = g.Gone()
-	}
-	return p, err
 }
 
 // missing drops the session after a failure and says so.
@@ -306,13 +389,15 @@ func (w *worker) drop() {
 	s := w.session
 	w.session = nil
 	w.mu.Unlock()
-	w.gone = nil
 	if s == nil {
 		return
 	}
-	if err := s.Close(); err != nil {
+	_, err := guarded(context.Background(), w, grace, func(context.Context) (struct{}, error) { return struct{}{}, s.Close() })
+	if err != nil {
 		w.log.Debug("close session", "error", err)
 	}
+	w.lease.end()
+	w.lease = nil
 }
 
 // readMark learns the terminal's last sequence and makes it durable. A terminal that cannot tell leaves it
@@ -322,11 +407,7 @@ func (w *worker) readMark(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	var mark terminal.Mark
-	err := w.guarded(ctx, func() (err error) {
-		mark, err = m.Mark(ctx)
-		return err
-	})
+	mark, err := guarded(ctx, w, openLimit, m.Mark)
 	switch {
 	case errors.Is(err, terminal.ErrRefused):
 		w.log.Info("the terminal does not tell its last transaction", "error", err)
@@ -337,11 +418,10 @@ func (w *worker) readMark(ctx context.Context) error {
 	if i, ok := w.session.(terminal.Identifier); ok {
 		id = i.TerminalID()
 	}
+	w.mark = mark // a payment is armed with it; what the journal keeps beside is for people
 	if err := w.desk.journal.SetMark(context.WithoutCancel(ctx), w.Name, mark, id); err != nil {
 		w.log.Error("keep the terminal's mark", "error", err)
-		return nil // without a mark on disk a payment can still be made; it is armed with the mark itself
 	}
-	w.mark = mark
 	return nil
 }
 
@@ -351,31 +431,55 @@ const grace = 5 * time.Second
 // errStuck says that a driver did not come back.
 var errStuck = errors.New("the driver does not answer")
 
-// guarded runs a call into the driver: a panic becomes an error, and a driver that does not come back after
-// ctx ended is left behind. f must not touch what the caller reads after errStuck.
-func (w *worker) guarded(ctx context.Context, f func() error) error {
-	done := make(chan error, 1)
+// guarded runs a call into the driver, for at most limit: a panic becomes an error, and a driver that does not
+// come back in the grace after its ctx ended is left behind. Only the run goroutine calls it.
+func guarded[T any](ctx context.Context, w *worker, limit time.Duration, f func(context.Context) (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	done, back := make(chan answer, 1), make(chan struct{})
 	go func() {
+		defer close(back)
 		defer func() {
 			if r := recover(); r != nil {
-				w.log.Error("the driver panicked", "panic", fmt.Sprint(r))
-				done <- fmt.Errorf("the driver broke down: %v", r)
+				w.log.Error("the driver panicked", "panic", terminal.MaskCardNumbers(fmt.Sprint(r)))
+				done <- answer{err: fmt.Errorf("the driver broke down: %v", r)}
 			}
 		}()
-		done <- f()
+		v, err := f(ctx)
+		done <- answer{v, err}
 	}()
 	select {
-	case err := <-done:
-		return err
+	case a := <-done:
+		return a.value, a.err
 	case <-ctx.Done():
 	}
 	t := time.NewTimer(grace)
 	defer t.Stop()
 	select {
-	case err := <-done:
-		return err
+	case a := <-done:
+		return a.value, a.err
 	case <-t.C:
-		return errStuck
+		w.stuck = back
+		var none T
+		return none, errStuck
+	}
+}
+
+// leftBehind tells whether a call that was left behind is still out; then the driver is not called again.
+func (w *worker) leftBehind() bool {
+	if w.stuck == nil {
+		return false
+	}
+	select {
+	case <-w.stuck:
+		w.stuck = nil
+		return false
+	default:
+		return true
 	}
 }
 
