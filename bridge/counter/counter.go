@@ -1,0 +1,128 @@
+package counter
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"html/template"
+	"log/slog"
+	"net/http"
+
+	"github.com/gorilla/mux"
+)
+
+// Config is what a counter screen is made of.
+type Config struct {
+	// Password opens the screen; or Check does, which tells whether a password is the right one and must take
+	// the same time for every wrong one. Exactly one of them is set. Check is called by one goroutine at a time.
+	Password string
+	Check    func(password string) bool
+
+	Hosts         []string // names and addresses, without port, that browsers may use beside the loopback ones
+	Exposed       []string // doors that are reachable from the network without TLS, each in words; shown in red
+	SettingsError string   // why the settings cannot be used and no payment is taken; shown whole, line by line
+	Warnings      []string // sentences that are shown on every page
+	Version       string
+	Log           *slog.Logger
+}
+
+// Counter is the counter screen as an http.Handler. It starts no goroutine of its own.
+type Counter struct {
+	config   Config
+	book     Book
+	desk     Desk
+	log      *slog.Logger
+	hosts    map[string]bool
+	origins  *http.CrossOriginProtection
+	pages    map[string]*template.Template
+	router   *mux.Router
+	sessions *sessions
+	throttle *throttle
+	checking chan struct{} // held while a password is checked: a check may cost much memory
+	live     *live
+}
+
+// New makes a counter screen. It does no I/O.
+func New(c Config, b Book, d Desk) (*Counter, error) {
+	switch {
+	case b == nil || d == nil:
+		return nil, errors.New("the counter screen needs a book and a desk")
+	case (c.Password == "") == (c.Check == nil):
+		return nil, errors.New("the counter screen needs either a password or a check of passwords")
+	}
+	if c.Check == nil {
+		want := sha256.Sum256([]byte(c.Password))
+		c.Check = func(password string) bool {
+			got := sha256.Sum256([]byte(password))
+			return subtle.ConstantTimeCompare(got[:], want[:]) == 1
+		}
+	}
+	c.Password = ""
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	pages, err := parsePages()
+	if err != nil {
+		return nil, err
+	}
+	s := &Counter{
+		config:   c,
+		book:     b,
+		desk:     d,
+		log:      c.Log,
+		hosts:    map[string]bool{"localhost": true, "127.0.0.1": true, "::1": true},
+		origins:  http.NewCrossOriginProtection(),
+		pages:    pages,
+		sessions: &sessions{byDigest: map[[sha256.Size]byte]*session{}},
+		throttle: &throttle{wrong: map[string][]wrongTry{}},
+		checking: make(chan struct{}, 1),
+		live:     &live{listeners: map[chan struct{}]struct{}{}, closed: make(chan struct{})},
+	}
+	for _, h := range c.Hosts {
+		name := hostName(h)
+		if name == "" {
+			return nil, errors.New("a host name of the counter screen is empty")
+		}
+		s.hosts[name] = true
+	}
+	s.router = s.routes()
+	return s, nil
+}
+
+// Changed tells the open pages that something they show has changed. It never blocks.
+func (c *Counter) Changed() { c.live.changed() }
+
+// Close ends the open event streams, so that a server can shut down, and lets no new one begin. It may be
+// called again.
+func (c *Counter) Close() { c.live.close() }
+
+func (c *Counter) routes() *mux.Router {
+	r := mux.NewRouter().UseEncodedPath().SkipClean(true)
+	get := func(path string, h http.HandlerFunc) { r.HandleFunc(path, h).Methods(http.MethodGet, http.MethodHead) }
+	post := func(path string, h http.HandlerFunc) { r.HandleFunc(path, h).Methods(http.MethodPost) }
+
+	get("/static/{file}", serveStatic)
+	get("/sign-in", c.signInPage)
+	post("/sign-in", c.signIn)
+	post("/api/v1/payments/{uuid}/resolve", c.apiResolve)
+
+	post("/sign-out", c.member(c.signOut))
+	get("/", c.member(c.now))
+	post("/terminal/cancel", c.member(c.cancel))
+	get("/alarm", c.member(c.alarmPage))
+	post("/alarm/clear", c.member(c.clearAlarm))
+	get("/payments", c.member(c.payments))
+	get("/payment", c.member(c.payment))
+	post("/payment/ask", c.member(c.askAgain))
+	post("/payment/settle", c.member(c.settle))
+	post("/payment/confirm", c.member(c.confirm))
+	r.HandleFunc("/events", c.events).Methods(http.MethodGet)
+
+	r.NotFoundHandler = c.member(func(w http.ResponseWriter, r *http.Request, s *session) {
+		c.problem(w, r, s, http.StatusNotFound, "There is no such page.")
+	})
+	r.MethodNotAllowedHandler = c.member(func(w http.ResponseWriter, r *http.Request, s *session) {
+		c.problem(w, r, s, http.StatusMethodNotAllowed, "This address cannot be used like that. Nothing was done.")
+	})
+	return r
+}

@@ -1,0 +1,227 @@
+package counter
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tillbridge/bridge"
+	"tillbridge/terminal"
+)
+
+var eur = terminal.Currency{Code: "EUR", Numeric: 978, Digits: 2}
+
+// world is a Book and a Desk made of functions and a few values. What a test does not expect fails it.
+type world struct {
+	t *testing.T
+
+	mu        sync.Mutex
+	rows      []*Row
+	alarms    []Alarm
+	owed      int
+	terminals []bridge.TerminalStatus
+	story     []Step
+	receipts  []terminal.Receipt
+	asked     []Filter
+
+	failPayments, failPayment, failStory, failReceipts, failAlarms error
+
+	resolve func(uuid string, approved bool, who bridge.Person) error
+	ask     func(uuid string) error
+	cancel  func(name string) error
+	clear   func(id int64, who string) error
+}
+
+func (w *world) Payments(_ context.Context, f Filter) ([]Row, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.asked = append(w.asked, f)
+	var chosen []Row
+	for _, r := range w.rows {
+		fits := len(f.States) == 0
+		for _, s := range f.States {
+			fits = fits || s == r.State
+		}
+		if fits && (f.BeforeID == 0 || r.ID < f.BeforeID) && len(chosen) < f.Limit {
+			chosen = append(chosen, *r)
+		}
+	}
+	return chosen, w.failPayments
+}
+
+func (w *world) Payment(_ context.Context, uuid string) (bridge.Payment, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range w.rows {
+		if r.UUID == uuid {
+			return r.Payment, true, w.failPayment
+		}
+	}
+	return bridge.Payment{}, false, w.failPayment
+}
+
+func (w *world) Story(context.Context, string) ([]Step, error) { return w.story, w.failStory }
+
+func (w *world) Receipts(context.Context, string) ([]terminal.Receipt, error) {
+	return w.receipts, w.failReceipts
+}
+func (w *world) Alarms(context.Context) ([]Alarm, error)    { return w.alarms, w.failAlarms }
+func (w *world) Owed(context.Context) (int, error)          { return w.owed, nil }
+func (w *world) Terminals() []bridge.TerminalStatus         { return w.terminals }
+func (w *world) AskAgain(_ context.Context, u string) error { return w.ask(u) }
+func (w *world) Cancel(name string) error                   { return w.cancel(name) }
+
+func (w *world) Resolve(_ context.Context, uuid string, approved bool, who bridge.Person) error {
+	if w.resolve == nil {
+		w.t.Errorf("payment %s was settled (approved %v) by %+v", uuid, approved, who)
+		return nil
+	}
+	return w.resolve(uuid, approved, who)
+}
+
+func (w *world) ClearAlarm(_ context.Context, id int64, who string) error {
+	if w.clear == nil {
+		w.t.Errorf("alarm %d was cleared by %s", id, who)
+		return nil
+	}
+	return w.clear(id, who)
+}
+
+// payment puts a payment of 12.50 EUR into the book.
+func (w *world) payment(uuid string, s bridge.State) *bridge.Payment {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := bridge.Payment{
+		Order:     bridge.Order{UUID: uuid, Customer: "c-1", Terminal: "counter", Amount: terminal.Amount{Minor: 1250, Currency: eur}},
+		Reference: "0ABCDEF123", State: s, Received: time.Now().Add(-time.Minute), Updated: time.Now(), Entries: 5,
+	}
+	r := &Row{Payment: p, ID: int64(1000 - len(w.rows))}
+	w.rows = append(w.rows, r)
+	return &r.Payment
+}
+
+// browser is a client with the cookie that it was given.
+type browser struct {
+	t      *testing.T
+	c      *Counter
+	cookie *http.Cookie
+	source string
+	header http.Header
+}
+
+const password = "a till's password"
+
+func newWorld(t *testing.T) (*world, *browser) {
+	return newScreen(t, Config{Password: password, Version: "1.2.3"})
+}
+
+func newScreen(t *testing.T, config Config) (*world, *browser) {
+	t.Helper()
+	w := &world{t: t}
+	c, err := New(config, w, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w, &browser{t: t, c: c, source: "127.0.0.1:50000", header: http.Header{}}
+}
+
+// signedIn is a browser of Anna's.
+func signedIn(t *testing.T) (*world, *browser) {
+	t.Helper()
+	w, b := newWorld(t)
+	b.signIn("Anna")
+	return w, b
+}
+
+func (b *browser) signIn(name string) {
+	b.t.Helper()
+	r := b.post("/sign-in", url.Values{"name": {name}, "password": {password}})
+	if r.Code != http.StatusSeeOther || b.cookie == nil {
+		b.t.Fatalf("signing in gave %d: %s", r.Code, r.Body)
+	}
+}
+
+func (b *browser) request(method, path, kind, body string) *httptest.ResponseRecorder {
+	b.t.Helper()
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.Host, r.RemoteAddr = "localhost:8474", b.source
+	if kind != "" {
+		r.Header.Set("Content-Type", kind)
+	}
+	for name, values := range b.header {
+		r.Header[name] = values
+	}
+	if h := b.header.Get("Host"); h != "" {
+		r.Host = h
+	}
+	if b.cookie != nil {
+		r.AddCookie(b.cookie)
+	}
+	w := httptest.NewRecorder()
+	b.c.ServeHTTP(w, r)
+	for _, c := range w.Result().Cookies() {
+		b.cookie = c
+	}
+	return w
+}
+
+func (b *browser) get(path string) *httptest.ResponseRecorder {
+	b.t.Helper()
+	return b.request(http.MethodGet, path, "", "")
+}
+
+func (b *browser) post(path string, form url.Values) *httptest.ResponseRecorder {
+	b.t.Helper()
+	return b.request(http.MethodPost, path, "application/x-www-form-urlencoded", form.Encode())
+}
+
+// page wants a page with a status and texts in it, and gives it.
+func (b *browser) page(r *httptest.ResponseRecorder, status int, texts ...string) string {
+	b.t.Helper()
+	body := r.Body.String()
+	if r.Code != status {
+		b.t.Errorf("status %d, want %d: %s", r.Code, status, body)
+	}
+	for _, text := range texts {
+		if !strings.Contains(body, text) {
+			b.t.Errorf("the page does not say %q:\n%s", text, body)
+		}
+	}
+	return body
+}
+
+// goes wants a redirection.
+func (b *browser) goes(r *httptest.ResponseRecorder, to string) {
+	b.t.Helper()
+	if r.Code != http.StatusSeeOther || r.Header().Get("Location") != to {
+		b.t.Errorf("got %d to %q, want %q: %s", r.Code, r.Header().Get("Location"), to, r.Body)
+	}
+}
+
+func absent(t *testing.T, page string, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		if strings.Contains(page, text) {
+			t.Errorf("the page says %q:\n%s", text, page)
+		}
+	}
+}
+
+// logged is a log that a test can read.
+func logged() (*slog.Logger, *bytes.Buffer) {
+	var b bytes.Buffer
+	return slog.New(slog.NewTextHandler(&b, nil)), &b
+}
+
+// refused is an error as the desk gives it.
+func refused(s bridge.State, why string) error {
+	return fmt.Errorf("payment u: %w", &bridge.RefusedError{State: s, Event: bridge.Resolve, Why: why})
+}

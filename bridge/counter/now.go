@@ -1,0 +1,146 @@
+package counter
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"tillbridge/bridge"
+)
+
+// holdLimit is the most holds that are shown at once; each freezes a terminal, or nearly so.
+const holdLimit = 100
+
+// alarmLimit is the most alarms that are shown at once; the others come up as these are cleared.
+const alarmLimit = 20
+
+// nowView is the first page.
+type nowView struct {
+	Holds     []paymentLine
+	Alarms    []Alarm
+	More      int // alarms that stand and are not among Alarms
+	Owed      int
+	Terminals []terminalCard
+	Unread    string // why holds, alarms or notices may be missing
+}
+
+// paymentLine is a payment in short.
+type paymentLine struct {
+	bridge.Payment
+	ID          int64
+	Short, Long string
+	Tone        tone
+}
+
+// terminalCard is a terminal on the first page.
+type terminalCard struct {
+	bridge.TerminalStatus
+	Word string
+	Tone tone
+	Run  *paymentLine // the payment in hand
+}
+
+func line(p bridge.Payment, id int64) paymentLine {
+	l := paymentLine{Payment: p, ID: id}
+	l.Short, l.Long, l.Tone = stateWords(p)
+	return l
+}
+
+func (c *Counter) now(w http.ResponseWriter, r *http.Request, s *session) {
+	c.showNow(w, r, s, http.StatusOK, "")
+}
+
+// showNow shows the first page. What the book cannot give is said and does not hide the terminals.
+func (c *Counter) showNow(w http.ResponseWriter, r *http.Request, s *session, status int, problem string) {
+	var v nowView
+	held, err := c.book.Payments(r.Context(), Filter{
+		States: []bridge.State{bridge.Uncertain, bridge.Recovering, bridge.Held}, Limit: holdLimit,
+	})
+	for _, row := range held {
+		v.Holds = append(v.Holds, line(row.Payment, row.ID))
+	}
+	if err == nil {
+		v.Alarms, err = c.book.Alarms(r.Context())
+	}
+	if err == nil {
+		v.Owed, err = c.book.Owed(r.Context())
+	}
+	if err != nil {
+		c.log.Error("read for the counter screen", "error", err)
+		v.Unread = sentence(err)
+	}
+	if more := len(v.Alarms) - alarmLimit; more > 0 {
+		v.Alarms, v.More = v.Alarms[:alarmLimit], more
+	}
+	for _, t := range c.desk.Terminals() {
+		card := terminalCard{TerminalStatus: t}
+		card.Word, card.Tone = health(t.Health)
+		if t.Payment != nil {
+			l := line(*t.Payment, 0)
+			card.Run = &l
+		}
+		v.Terminals = append(v.Terminals, card)
+	}
+	f := c.frame(r, s, "Now", v)
+	if n := len(v.Holds); n > 0 {
+		f.Title = "(" + strconv.Itoa(n) + " not known) Now"
+	}
+	f.Section, f.Live, f.Refresh, f.Problem = "now", "/", 10, problem
+	c.render(w, status, "now", f)
+}
+
+func (c *Counter) cancel(w http.ResponseWriter, r *http.Request, s *session) {
+	if !c.form(w, r, s) {
+		return
+	}
+	name := r.PostForm.Get("terminal")
+	if err := c.desk.Cancel(name); err != nil {
+		c.showNow(w, r, s, http.StatusConflict, "The payment was not cancelled. "+sentence(err))
+		return
+	}
+	c.log.Info("cancellation asked for at the counter screen", "terminal", name, "name", s.name)
+	http.Redirect(w, r, "/?done=cancel", http.StatusSeeOther)
+}
+
+// alarmPage shows one alarm and asks whether it may be cleared.
+func (c *Counter) alarmPage(w http.ResponseWriter, r *http.Request, s *session) {
+	id, _ := strconv.ParseInt(r.URL.Query().Get("id"), 10, 64)
+	all, err := c.book.Alarms(r.Context())
+	if err != nil {
+		c.unreadable(w, r, s, err)
+		return
+	}
+	for _, a := range all {
+		if a.ID == id {
+			f := c.frame(r, s, "Clear an alarm", a)
+			f.Section = "now"
+			c.render(w, http.StatusOK, "alarm", f)
+			return
+		}
+	}
+	c.problem(w, r, s, http.StatusNotFound, "This alarm does not stand any more.")
+}
+
+func (c *Counter) clearAlarm(w http.ResponseWriter, r *http.Request, s *session) {
+	if !c.form(w, r, s) {
+		return
+	}
+	id, err := strconv.ParseInt(r.PostForm.Get("id"), 10, 64)
+	if err == nil {
+		err = c.desk.ClearAlarm(r.Context(), id, s.name)
+	}
+	if err != nil {
+		c.showNow(w, r, s, http.StatusConflict, "The alarm was not cleared. "+sentence(err))
+		return
+	}
+	c.log.Info("alarm cleared at the counter screen", "alarm", id, "name", s.name)
+	http.Redirect(w, r, "/?done=cleared", http.StatusSeeOther)
+}
+
+// Began is the moment from which the payment's running time counts.
+func (l paymentLine) Began() time.Time {
+	if l.Armed.IsZero() {
+		return l.Received
+	}
+	return l.Armed
+}

@@ -1,0 +1,98 @@
+// Keeps the parts of the page that are marked data-live as the server has them. The event stream says only
+// that something has changed; the page then fetches itself. Without this script the page is the same, as old
+// as its last loading.
+"use strict";
+(() => {
+  const page = document.body.dataset.page;
+  const stale = document.getElementById("stale");
+  let skew = Date.now() - Number(document.body.dataset.now);
+
+  const span = (s) => {
+    if (s < 60) return `${s} s`;
+    if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+    if (s < 48 * 3600) return `${Math.floor(s / 3600)} h ${Math.floor(s / 60) % 60} min`;
+    return `${Math.floor(s / 86400)} days`;
+  };
+  const tick = () => {
+    for (const t of document.querySelectorAll("[data-since]")) {
+      const s = Math.max(0, Math.floor((Date.now() - skew - Number(t.dataset.since)) / 1000));
+      if (t.textContent !== span(s)) t.textContent = span(s);
+    }
+  };
+  tick();
+  setInterval(tick, 1000);
+  if (!page) return;
+
+  // What a part says, running times left out.
+  const gist = (part) => {
+    const copy = part.cloneNode(true);
+    for (const t of copy.querySelectorAll("[data-since]")) t.textContent = "";
+    return copy.outerHTML;
+  };
+  const shown = new Map();
+  for (const part of document.querySelectorAll("[data-live]")) shown.set(part.id, gist(part));
+
+  const swap = (fresh) => {
+    document.title = fresh.title;
+    for (const old of document.querySelectorAll("[data-live]")) {
+      const part = fresh.getElementById(old.id);
+      if (!part || shown.get(old.id) === gist(part)) continue;
+      // A form that is still wanted keeps what was typed into it.
+      if ("form" in old.dataset && "form" in part.dataset) continue;
+      shown.set(old.id, gist(part));
+      const focus = old.contains(document.activeElement) ? document.activeElement.id : "";
+      old.replaceWith(document.adoptNode(part));
+      if (focus) document.getElementById(focus)?.focus({ preventScroll: true });
+    }
+    tick();
+  };
+
+  let fetching = false;
+  let again = false;
+  const look = async () => {
+    if (fetching) {
+      again = true;
+      return;
+    }
+    fetching = true;
+    again = false;
+    try {
+      const answer = await fetch(page, { cache: "no-store", signal: AbortSignal.timeout(15000) });
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (answer.redirected) {
+        location.assign(page); // the session has ended
+        return;
+      }
+      if (!answer.ok) throw new Error(answer.status);
+      skew = Date.now() - Number(fresh.body.dataset.now);
+      swap(fresh);
+      stale.hidden = true;
+    } catch {
+      stale.hidden = false;
+    }
+    // A pause, so that a storm of changes does not become a storm of fetching.
+    setTimeout(() => {
+      fetching = false;
+      if (again) look();
+    }, 300);
+  };
+
+  // Only the page that is looked at holds a stream: a browser has few connections to one server, and pages
+  // in the background would use them up. The browser reopens a stream that broke, but not one that was refused.
+  let stream = null;
+  const listen = () => {
+    if (stream) stream.close();
+    stream = null;
+    if (document.hidden) return;
+    stream = new EventSource("/events");
+    stream.addEventListener("changed", look);
+  };
+  listen();
+  document.addEventListener("visibilitychange", listen);
+  let turn = 0;
+  setInterval(() => {
+    turn++;
+    if (document.hidden ? turn % 4 === 0 : stream.readyState !== EventSource.OPEN) look();
+    if (stream && stream.readyState === EventSource.CLOSED) listen();
+  }, 5000);
+})();
