@@ -8,6 +8,7 @@ import (
 
 	"tillbridge/bridge"
 	"tillbridge/bridge/journal"
+	"tillbridge/bridge/notify"
 	"tillbridge/terminal"
 )
 
@@ -47,11 +48,11 @@ type outbox struct {
 	bridge *Bridge
 }
 
-func (o *outbox) Due(ctx context.Context, now time.Time, limit int) ([]due, error) {
+func (o *outbox) Due(ctx context.Context, now time.Time, limit int) ([]notify.Owed, error) {
 	rows, err := o.Journal.Due(ctx, now, limit)
-	all := make([]due, 0, len(rows))
+	all := make([]notify.Owed, 0, len(rows))
 	for _, r := range rows {
-		all = append(all, due{Notice: r.Notice, Attempts: r.Attempts})
+		all = append(all, notify.Owed{Notice: r.Notice, Attempts: r.Attempts})
 	}
 	return all, err
 }
@@ -60,7 +61,7 @@ func (o *outbox) Postpone(ctx context.Context, uuid string, attempts int, next t
 	return o.fuse.Do("journal postpone", func() error { return o.Journal.Postpone(ctx, uuid, attempts, next, why) })
 }
 
-func (o *outbox) Delivered(ctx context.Context, uuid string) error {
+func (o *outbox) Reported(ctx context.Context, uuid string) error {
 	return o.bridge.Desk.Reported(ctx, uuid)
 }
 

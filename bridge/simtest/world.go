@@ -12,6 +12,7 @@ import (
 
 	"tillbridge/bridge"
 	"tillbridge/bridge/journal"
+	"tillbridge/bridge/notify"
 	"tillbridge/bridge/till"
 	"tillbridge/terminal"
 	"tillbridge/terminal/simulate"
@@ -117,16 +118,22 @@ func (w *World) Start(ctx context.Context, f *Fuse, log io.Writer) (*Bridge, err
 	f.OnBlow(stop)
 	logger := newLogger(log)
 	mine := &fusedJournal{Journal: j, fuse: f}
-	notifier := &pump{kick: make(chan struct{}, 1), rt: &wire{world: w, bridge: b}}
-	notifier.o = &outbox{fusedJournal: mine, bridge: b}
+	var notifier *notify.Notifier
 	b.Desk, err = till.New(till.Config{
 		Terminals: []till.Terminal{{
 			Name: "counter", Driver: w.Till.Driver, Options: w.Till.Options, Currency: w.Currency, Line: "memory",
 			Link: w.Till.Link, Dial: b.dial,
 		}},
 		QueueLimit: time.Minute, Log: logger,
-		Hooks: till.Hooks{Notify: notifier.Kick, Changed: func() {}, Alarm: func() {}},
+		Hooks: till.Hooks{Notify: func() { notifier.Kick() }, Changed: func() {}, Alarm: func() {}},
 	}, mine)
+	if err != nil {
+		return nil, err
+	}
+	notifier, err = notify.New(notify.Config{
+		URL: "http://mgr.invalid/notify", Passcode: "passcode", Transport: &wire{world: w, bridge: b}, Log: logger,
+		Network: func() string { return "" },
+	}, &outbox{fusedJournal: mine, bridge: b})
 	if err != nil {
 		return nil, err
 	}

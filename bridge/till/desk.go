@@ -34,8 +34,8 @@ type Desk struct {
 	mu       sync.Mutex
 	lastRef  int64
 	stopping bool
-	again    map[string]bool // outcomes that MGR wants once more, while the journal cannot note it
-	owing    chan struct{}   // something is in again
+	again    map[string]int // how often MGR asked for an outcome that may be on its way already
+	owing    chan struct{}  // something is in again
 }
 
 // Config is what a desk is made of.
@@ -62,7 +62,7 @@ type Terminal struct {
 // New makes a desk. Nothing runs before Run.
 func New(c Config, j Journal) (*Desk, error) {
 	d := &Desk{journal: j, hooks: c.Hooks, log: c.Log, limit: c.QueueLimit, workers: map[string]*worker{},
-		again: map[string]bool{}, owing: make(chan struct{}, 1)}
+		again: map[string]int{}, owing: make(chan struct{}, 1)}
 	if c.QueueLimit <= 0 {
 		return nil, errors.New("the queue limit must be more than zero")
 	}
@@ -178,15 +178,16 @@ func (d *Desk) repeat(ctx context.Context, known bridge.Payment, refusal error) 
 	case !known.Final():
 		return nil
 	}
+	// MGR may be answering a notice of it this very moment, which says nothing of this webhook; and a disk that
+	// fails is no reason to refuse a payment that is known. So it is owed until the journal has it anew.
+	d.owe(known.UUID, 1)
 	onTheWay, err := d.journal.Renotify(ctx, known.UUID)
-	if onTheWay || err != nil {
-		// MGR may be answering a notice of it this very moment, which says nothing of this webhook; and a disk
-		// that fails is no reason to refuse a payment that is known.
-		d.owe(known.UUID)
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		d.log.Error("send the outcome again", "uuid", known.UUID, "error", err)
 		d.prodOwing()
+	case !onTheWay:
+		d.owe(known.UUID, -1)
 	}
 	d.hooks.Notify()
 	return nil
@@ -195,11 +196,16 @@ func (d *Desk) repeat(ctx context.Context, known bridge.Payment, refusal error) 
 // againMost bounds the outcomes that wait in memory to be sent once more.
 const againMost = 1024
 
-func (d *Desk) owe(uuid string) {
+// owe changes how often MGR asked for an outcome that may be on its way to it already.
+func (d *Desk) owe(uuid string, n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.again) < againMost {
-		d.again[uuid] = true
+	now := d.again[uuid] + n
+	switch {
+	case now <= 0:
+		delete(d.again, uuid)
+	case len(d.again) < againMost || d.again[uuid] > 0:
+		d.again[uuid] = now
 	}
 }
 
@@ -207,7 +213,7 @@ func (d *Desk) owe(uuid string) {
 func (d *Desk) owed(uuid string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	was := d.again[uuid]
+	was := d.again[uuid] > 0
 	delete(d.again, uuid)
 	return was
 }
@@ -269,7 +275,7 @@ func (d *Desk) Reported(ctx context.Context, uuid string) error {
 		return err
 	}
 	if _, err := d.journal.Renotify(ctx, uuid); err != nil {
-		d.owe(uuid)
+		d.owe(uuid, 1)
 		d.prodOwing()
 	}
 	d.hooks.Notify()
