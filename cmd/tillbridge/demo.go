@@ -1,0 +1,135 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"tillbridge/bridge/demo"
+	"tillbridge/terminal"
+)
+
+func (p *program) demoVerb() *cobra.Command {
+	o := demo.Options{Out: p.out}
+	var once, outcome, name string
+	var list, verbose bool
+	cmd := &cobra.Command{
+		Use: "demo", Short: "try the whole thing with a simulated terminal and a stand-in for MGR", Args: usageArgs(cobra.NoArgs),
+		Long: "Starts the real bridge with a journal of its own, a simulated card terminal and a stand-in for MGR's payment\n" +
+			"page, and opens a page to use and to sabotage all of them. With --once it makes one payment by itself,\n" +
+			"prints each step, and ends with 0 only if MGR, the journal and the terminal's ledger agree.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d, ok := p.driver(name)
+			if !ok {
+				return usageError{fmt.Errorf("there is no driver %q; see tillbridge drivers", name)}
+			}
+			o.Driver = d
+			if list {
+				return p.listOutcomes(d)
+			}
+			if cmd.Flags().Changed("outcome") && once == "" {
+				return usageError{errors.New("--outcome goes with --once AMOUNT; on the page it is chosen there")}
+			}
+			if once != "" {
+				o.Once = &demo.Once{Amount: once, Outcome: outcome}
+			}
+			if verbose {
+				o.Log = slog.New(slog.NewTextHandler(p.err, &slog.HandlerOptions{Level: slog.LevelDebug}))
+			}
+			o.Start = starter(p.err, verbose)
+			return demo.Run(cmd.Context(), o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&once, "once", "", "make one payment of this amount in euros, unattended")
+	f.StringVar(&outcome, "outcome", "", "what becomes of it; --list shows what there is")
+	f.BoolVar(&list, "list", false, "list the outcomes")
+	f.StringVar(&name, "driver", "zvt", "the protocol of the simulated terminal")
+	f.StringVar(&o.Listen, "listen", "127.0.0.1:8475", "the page's address on this machine")
+	f.BoolVar(&o.TCP, "tcp", false, "join terminal and bridge by TCP instead of a serial line")
+	f.StringVar(&o.Dir, "dir", "", "keep settings and journal in this folder")
+	f.BoolVar(&verbose, "verbose", false, "print the bridge's own log too")
+	return cmd
+}
+
+func (p *program) listOutcomes(d terminal.Driver) error {
+	choices, err := demo.Outcomes(d)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
+	for _, c := range choices {
+		fmt.Fprintf(w, "%s\t%s\n", c.Name, c.What)
+	}
+	return w.Flush()
+}
+
+func (p *program) driver(name string) (terminal.Driver, bool) {
+	for _, d := range p.drivers {
+		if d.Name == name {
+			return d, true
+		}
+	}
+	return terminal.Driver{}, false
+}
+
+// starter starts this very program as the bridge. Its log goes to a file beside the settings, and to errOut
+// too where verbose.
+func starter(errOut io.Writer, verbose bool) func(string) (demo.Daemon, error) {
+	return func(configFile string) (demo.Daemon, error) {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("find this program: %w", err)
+		}
+		log, err := os.OpenFile(filepath.Join(filepath.Dir(configFile), "bridge.log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("keep the bridge's log: %w", err)
+		}
+		child := exec.Command(self, "run", "--config", configFile)
+		child.Stdout, child.Stderr = log, io.Writer(log)
+		if verbose {
+			child.Stderr = io.MultiWriter(log, errOut)
+		}
+		detach(child) // an interrupt at the keyboard is ours to pass on
+		if err := child.Start(); err != nil {
+			return nil, errors.Join(fmt.Errorf("start the bridge: %w", err), log.Close())
+		}
+		done := make(chan error, 1)
+		go func() { done <- errors.Join(child.Wait(), log.Close()) }()
+		return process{child.Process, done}, nil
+	}
+}
+
+// process is the bridge as a child.
+type process struct {
+	*os.Process
+	done chan error
+}
+
+func (p process) Kill() error { return gone(p.Process.Kill()) }
+
+func (p process) Stop() error {
+	err := p.Signal(syscall.SIGTERM)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return p.Kill()
+	}
+	return gone(err)
+}
+
+func (p process) Done() <-chan error { return p.done }
+
+// gone passes over that a process has ended already.
+func gone(err error) error {
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	return err
+}

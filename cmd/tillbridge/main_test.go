@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// built makes the program once for all tests that run it as a process of its own.
+var built = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "tillbridge-test-")
+	if err != nil {
+		return "", err
+	}
+	exe := filepath.Join(dir, "tillbridge")
+	out, err := exec.Command("go", "build", "-o", exe, "tillbridge/cmd/tillbridge").CombinedOutput()
+	if err != nil {
+		return dir, fmt.Errorf("build the program: %w\n%s", err, out)
+	}
+	return exe, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if used.Load() {
+		exe, _ := built()
+		_ = os.RemoveAll(filepath.Dir(exe)) // a folder among the system's temporary files
+	}
+	os.Exit(code)
+}
+
+// binary is the path of the built program.
+func binary(t testing.TB) string {
+	t.Helper()
+	used.Store(true)
+	exe, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return exe
+}

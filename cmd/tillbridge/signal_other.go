@@ -1,0 +1,7 @@
+//go:build !unix
+
+package main
+
+import "os"
+
+func reloadSignals() []os.Signal { return nil }
