@@ -94,9 +94,12 @@ func (b *block) terminal(name string) Terminal {
 	t := Terminal{Name: name}
 	driver, known := b.driver()
 	t.Driver = driver.Name
-	if known {
+	switch {
+	case known:
 		t.Port = b.port(driver)
 		t.Options = b.options(driver)
+	case b.has("port"): // it can be judged without its driver, which may only be misspelt
+		t.Port = b.port(terminal.Driver{Line: terminal.LineDefaults{Baud: 9600, TCPPort: 1}})
 	}
 	if unit, ok := b.choice("amount_unit", "major", "minor"); ok && unit == "minor" {
 		t.AmountUnit = Minor

@@ -61,8 +61,10 @@ type Terminal struct {
 
 // New makes a desk. Nothing runs before Run.
 func New(c Config, j Journal) (*Desk, error) {
-	d := &Desk{journal: j, hooks: c.Hooks, log: c.Log, limit: c.QueueLimit, workers: map[string]*worker{},
-		again: map[string]int{}, owing: make(chan struct{}, 1)}
+	d := &Desk{
+		journal: j, hooks: c.Hooks, log: c.Log, limit: c.QueueLimit, workers: map[string]*worker{},
+		again: map[string]int{}, owing: make(chan struct{}, 1),
+	}
 	if c.QueueLimit <= 0 {
 		return nil, errors.New("the queue limit must be more than zero")
 	}

@@ -217,8 +217,16 @@ func (p *program) show(ctx context.Context, path, uuid string, asJSON bool) (err
 	n, _ := pay.Notice()
 	w := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
 	for _, row := range [][2]string{
-		{"payment", pay.UUID}, {"customer", dash(pay.Customer)}, {"terminal", pay.Terminal}, {"amount", pay.Amount.String()}, {"state", pay.State.String()},
-		{"outcome", outcomeText(pay)}, {"proof", pay.Proof.String()}, {"authorisation code", dash(n.AuthCode)}, {"reference", dash(n.TxnRef)}, {"why", dash(pay.Reason)},
+		{"payment", pay.UUID},
+		{"customer", dash(pay.Customer)},
+		{"terminal", pay.Terminal},
+		{"amount", pay.Amount.String()},
+		{"state", pay.State.String()},
+		{"outcome", outcomeText(pay)},
+		{"proof", pay.Proof.String()},
+		{"authorisation code", dash(n.AuthCode)},
+		{"reference", dash(n.TxnRef)},
+		{"why", dash(pay.Reason)},
 	} {
 		fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
 	}
