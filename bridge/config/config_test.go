@@ -278,6 +278,7 @@ func TestSixMistakesAreAllReported(t *testing.T) {
 	}
 }
 
+// What the example says is checked against the real drivers in cmd/tillbridge.
 func TestExample(t *testing.T) {
 	if *update {
 		if err := os.WriteFile("../../config.example.yaml", Example(), 0o644); err != nil {
@@ -291,44 +292,6 @@ func TestExample(t *testing.T) {
 	if !bytes.Equal(top, Example()) {
 		t.Fatal("config.example.yaml and bridge/config/example.yaml differ; go test ./bridge/config -update copies the latter")
 	}
-	cert, key := pemPair(t)
-	w := world{
-		files: map[string]string{"/etc/tillbridge/passcode": goodPass + "\n", "/etc/tillbridge/password": goodPass, "/etc/tillbridge/cert.pem": cert, "/etc/tillbridge/key.pem": key},
-	}
-	s := parseOK(t, w, string(top))
-	if len(s.Warnings) > 0 || len(s.Terminals) != 1 {
-		t.Errorf("%d terminals, warnings: %v", len(s.Terminals), Errors(s.Warnings))
-	}
-	// What is commented out must be right as well: each such setting replaces the one that it comments on.
-	var lines []string
-	for _, line := range strings.Split(string(top), "\n") {
-		trimmed := strings.TrimLeft(line, " ")
-		uncommented, isSetting := strings.CutPrefix(trimmed, "#")
-		switch {
-		case isSetting && strings.HasPrefix(uncommented, "port: "):
-			portOK(t, uncommented)
-		case isSetting && uncommented != "" && uncommented[0] != ' ' || isSetting && strings.HasPrefix(uncommented, "  ") && strings.Contains(uncommented, ": ") && len(lines) > 0 && strings.HasPrefix(strings.TrimSpace(lines[len(lines)-1]), "workshop:"):
-			lines = append(lines, line[:len(line)-len(trimmed)]+uncommented)
-		case strings.HasPrefix(trimmed, "#  ") && strings.HasPrefix(line, "  #  "):
-			lines = append(lines, "  "+uncommented)
-		default:
-			lines = append(lines, line)
-		}
-	}
-	s = parseOK(t, w, strings.ReplaceAll(strings.Join(lines, "\n"), "insecure_lan: false", ""))
-	if len(s.Terminals) != 2 || s.TLS == nil || s.MGR.BasicAuth == nil || s.QueueLimit != DefaultQueueLimit || s.Listen != DefaultListen || s.Counter != DefaultCounter ||
-		s.MGR.NotifyURL != DefaultNotifyURL || s.Journal != "/var/lib/tillbridge/journal.db" || s.CounterPasswordFile != "/var/lib/tillbridge/counter-password" {
-		t.Errorf("the example's comments do not show the defaults:\n%s", s)
-	}
-}
-
-func portOK(t *testing.T, line string) {
-	t.Helper()
-	w := small()
-	if strings.Contains(line, "COM") {
-		w.os = "windows"
-	}
-	parseOK(t, w, "terminals: {a: {driver: zvt, currency: EUR, "+line+"}}")
 }
 
 func FuzzParse(f *testing.F) {
