@@ -107,6 +107,10 @@ type Till interface {
 	// terminal. After an error the driver acknowledges nothing and gives up. It may be called again when the
 	// terminal states another result in the same dialogue: the last one counts.
 	Seen(Result) error
+	// Mark makes the terminal's last transaction durable where the driver has read it anew before the money
+	// command and found another one than the engine had; not known is told too. After an error the driver sends
+	// nothing and returns ErrNotSent.
+	Mark(Mark) error
 	// Progress tells how far the dialogue has come. It does not block and cannot fail.
 	Progress(Progress)
 	// Receipt hands over a receipt. It does not block; a receipt is never worth a payment.

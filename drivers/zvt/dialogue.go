@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"tillbridge/terminal"
@@ -37,15 +38,26 @@ type dialogue struct {
 	e        ending
 	answered bool // 80 00 has come
 	aborting bool // an abort request waits for its answer
+	live     bool // the terminal went on after our answer to one of its messages
+	proven   bool // the line acknowledged our command before anything else came
+	ended    bool // the end has come; it is still to be believed
+	began    time.Time
 	silence  time.Duration
+	restarts int
 }
 
 // grace is how long a payment that was given up may take to its end.
 const grace = 30 * time.Second
 
+// restartsMost is how often a command that moves no money is sent anew after an earlier dialogue's end.
+const restartsMost = 3
+
 var (
 	errNotOurs = errors.New("the terminal states the result of a payment that nobody asked for; it is not acknowledged")
 	errNoEnd   = errors.New("the terminal fell silent before the end")
+	errWentOn  = errors.New("the terminal went on after it had ended the payment")
+	errRefused = errors.New("the terminal refused the command after it had taken it")
+	errOldEnd  = errors.New("the end of an earlier dialogue")
 )
 
 // run sends the command and follows the dialogue to its end. An error means that the end is not known.
@@ -54,18 +66,18 @@ func (d *dialogue) run(ctx context.Context, apdu []byte) (ending, error) {
 	if d.expects == payment {
 		d.silence = max(completionTimeout, d.s.o.PaymentTimeout)
 	}
-	sent, err := d.s.link.send(ctx, apdu, d.kind, d.sent())
-	d.e.again = sent.times > 1
-	if err != nil {
+	if err := d.start(ctx, apdu); err != nil {
 		return d.e, err
 	}
 	until, gaveUp := time.Now().Add(answerWait), false
 	for {
-		apdu, err := d.s.link.next(ctx, until, d.expects == payment)
+		next, err := d.s.link.next(ctx, until, d.expects == payment)
 		switch {
 		case errors.Is(err, errPoked):
 			d.abort(ctx)
 			continue
+		case d.over(err):
+			return d.e, nil
 		case errors.Is(err, errSilent) && d.answered && !gaveUp && d.expects == payment:
 			// T4: the payment is given up, and its end still counts.
 			gaveUp, until = true, time.Now().Add(grace)
@@ -78,9 +90,20 @@ func (d *dialogue) run(ctx context.Context, apdu []byte) (ending, error) {
 			return d.e, err
 		}
 		aborting := d.aborting
-		done, err := d.hear(ctx, apdu)
-		if done || err != nil {
+		done, err := d.hear(ctx, next)
+		switch {
+		case errors.Is(err, errOldEnd) && d.restarts < restartsMost:
+			d.restarts++
+			if err := d.start(ctx, apdu); err != nil {
+				return d.e, err
+			}
+			until = time.Now().Add(answerWait)
+			continue
+		case err != nil || done && !d.doubted():
 			return d.e, err
+		case done:
+			d.ended, until = true, d.began.Add(answerWait)
+			continue
 		}
 		// That a terminal took an abort request is no sign of a payment that goes on: it may have forgotten it.
 		if d.answered && aborting == d.aborting {
@@ -90,6 +113,31 @@ func (d *dialogue) run(ctx context.Context, apdu []byte) (ending, error) {
 			d.abort(ctx)
 		}
 	}
+}
+
+// start hands the command to the line.
+func (d *dialogue) start(ctx context.Context, apdu []byte) error {
+	d.s.link.forget()
+	sent, err := d.s.link.send(ctx, apdu, d.kind, d.sent())
+	d.e.again = d.e.again || sent.times > 1 || d.restarts > 0
+	d.proven = sent.ack && d.s.link.proved
+	d.began = time.Now()
+	return err
+}
+
+// doubted tells whether an end that says "no money moved" may belong to an earlier command, since it came before
+// anything showed that the terminal was about this one: an ACK of our command on a line that had come to rest,
+// or a message of the terminal that we answered and that it followed. Half duplex leaves no room for more than
+// that: a terminal that is behind sends one message and waits. Such an end is believed once the time has passed in
+// which the terminal must answer a command (T3) and nothing else has come; whatever came would be the true answer.
+func (d *dialogue) doubted() bool {
+	return d.kind == money && (d.e.refused || d.e.aborted) && !d.proven && !d.live && !d.ended
+}
+
+// over tells whether a doubted end is believed, given how the wait for another message ended. A terminal that
+// closes its connection has nothing more to say on it.
+func (d *dialogue) over(err error) bool {
+	return d.ended && (errors.Is(err, errSilent) || errors.Is(err, io.EOF))
 }
 
 // sent reports that the money command has been handed to the line.
@@ -109,7 +157,7 @@ func (d *dialogue) abort(ctx context.Context) {
 	apdu, err := AbortRequest()
 	if err == nil {
 		d.aborting = true
-		_, err = d.s.link.send(ctx, apdu, command, nil)
+		_, err = d.s.link.send(ctx, apdu, interjection, nil)
 	}
 	if err != nil {
 		d.s.log.Warn("abort request", "error", err)
@@ -122,52 +170,94 @@ func (d *dialogue) hear(ctx context.Context, raw []byte) (done bool, err error) 
 	if err != nil { // cannot be delimited on the line, or not be cut out of the stream
 		return false, fmt.Errorf("a message of the terminal makes no sense: %w", err)
 	}
+	if err := d.reopen(); err != nil {
+		return false, err
+	}
 	if reply, ok := ReadAnswer(a); ok {
-		return d.hearAnswer(a, reply), nil
+		return d.hearAnswer(a, reply)
 	}
 	switch a.Command {
 	case CmdStatusInformation:
 		return false, d.hearResult(ctx, a, raw)
 	case CmdCompletion, CmdAbort:
-		if !d.answered && d.kind == money {
-			return false, fmt.Errorf("the terminal ended (%s) before it took the command", a.Command)
-		}
-		d.hearEnd(a)
-		// What the end says is decided whether our answer arrives or not.
-		if _, err := d.s.link.send(ctx, ReplyTo(a.Command), farewell, nil); err != nil {
-			d.s.log.Debug("answer the end", "error", err)
-			d.s.broken = true
-		}
-		return true, nil
+		return d.finish(ctx, a)
 	case CmdIntermediateStatus:
 		d.hearProgress(a)
-	case CmdPrintLine:
-		d.print(d.roll.Add(ReadPrintLine(a.Data, d.s.charset))...)
-	case CmdPrintTextBlock:
-		d.print(d.roll.Add(ReadPrintBlock(a.Data, d.s.charset))...)
+	case CmdPrintLine, CmdPrintTextBlock:
+		if !d.answered {
+			// Somebody else's receipt: that it was taken may be what makes that sale final.
+			d.s.log.Warn("the terminal sent a receipt that nobody asked for")
+			return false, nil
+		}
+		d.hearPrint(a)
 	}
 	return false, d.reply(ctx, a.Command)
 }
 
+// reopen takes a doubted end back, since the terminal goes on: a refusal was another command's. After an end
+// that we have answered it is not known any more who speaks of what.
+func (d *dialogue) reopen() error {
+	switch {
+	case !d.ended:
+		return nil
+	case d.e.aborted:
+		return errWentOn
+	}
+	d.s.log.Warn("a refusal was not the answer to our command, and is passed over")
+	d.ended, d.answered, d.e = false, false, ending{again: d.e.again}
+	return nil
+}
+
+// finish takes the end and answers it. What it says is decided whether our answer arrives or not, but where it
+// may not have, the line is opened anew before the next command.
+func (d *dialogue) finish(ctx context.Context, a APDU) (done bool, err error) {
+	ours := d.answered
+	switch {
+	case !ours && d.kind == money:
+		return false, fmt.Errorf("the terminal ended (%s) before it took the command", a.Command)
+	case ours:
+		d.hearEnd(a)
+	}
+	s, err := d.s.link.send(ctx, ReplyTo(a.Command), farewell, nil)
+	switch {
+	case err != nil && !ours:
+		return false, err
+	case !ours:
+		// The terminal repeats it because our answer was lost, and hears no command until it has one. No vote
+		// lies in that answer.
+		d.s.log.Debug("answered the end of an earlier dialogue", "message", a.Command.String())
+		return false, errOldEnd
+	case err != nil:
+		d.s.log.Debug("answer the end", "error", err)
+	}
+	d.s.link.proved = true
+	// The answer to an abort request may still come, and would be taken for that to the next command.
+	d.s.broken = err != nil || d.s.link.serial != nil && !s.ack || d.aborting
+	return true, nil
+}
+
 // hearAnswer takes 80 00 or 84 xx: the answer to the command, or to the abort request.
-func (d *dialogue) hearAnswer(a APDU, reply Answer) (done bool) {
+func (d *dialogue) hearAnswer(a APDU, reply Answer) (done bool, err error) {
 	switch {
 	case d.answered && d.aborting:
 		d.aborting = false
-		return false
+		return false, nil
+	case d.answered && !reply.Accepted && d.kind == money && !d.e.again:
+		// One of the two answers was another command's, and it is not known which.
+		return false, errRefused
 	case d.answered:
 		d.s.log.Debug("an answer to nothing", "answer", a.Command.String())
-		return false
+		return false, nil
 	}
 	d.answered, d.e.end = true, a
 	if !reply.Accepted {
 		d.e.refused, d.e.code, d.e.hasCode = true, reply.Code, true
-		return true
+		return true, nil
 	}
 	if d.kind == money {
 		d.progress(terminal.Started, "")
 	}
-	return d.expects == nothing
+	return d.expects == nothing, nil
 }
 
 // hearResult takes a status information. It is acknowledged only when it is recorded, or known already.
@@ -191,6 +281,7 @@ func (d *dialogue) hearResult(ctx context.Context, a APDU, raw []byte) error {
 		return errNotOurs
 	}
 	d.e.result, d.e.raw = &r, raw
+	d.e.maybe = d.e.maybe || mayBeApproval(r)
 	if r.TerminalID != "" {
 		d.s.terminalID = r.TerminalID
 	}
@@ -201,16 +292,35 @@ func (d *dialogue) hearResult(ctx context.Context, a APDU, raw []byte) error {
 }
 
 func (d *dialogue) acknowledge(ctx context.Context, c Command) error {
-	if err := d.reply(ctx, c); err != nil {
-		return err
+	sent, err := d.answer(ctx, c)
+	if err == nil && sent {
+		d.progress(terminal.Acknowledged, "")
 	}
-	d.progress(terminal.Acknowledged, "")
-	return nil
+	return err
 }
 
 func (d *dialogue) reply(ctx context.Context, c Command) error {
-	_, err := d.s.link.send(ctx, ReplyTo(c), answer, nil)
+	_, err := d.answer(ctx, c)
 	return err
+}
+
+// answer answers the message that was taken last, unless the terminal has gone on without the answer.
+func (d *dialogue) answer(ctx context.Context, c Command) (sent bool, err error) {
+	gone, err := d.s.link.overtaken(ctx)
+	switch {
+	case err != nil:
+		return false, err
+	case gone:
+		d.s.log.Warn("the terminal did not wait for an answer", "message", c.String())
+		return false, nil
+	}
+	k := courtesy
+	if d.expects == payment {
+		k = answer
+	}
+	_, err = d.s.link.send(ctx, ReplyTo(c), k, nil)
+	d.live = d.live || err == nil && d.answered
+	return err == nil, err
 }
 
 func (d *dialogue) hearEnd(a APDU) {
@@ -222,6 +332,14 @@ func (d *dialogue) hearEnd(a APDU) {
 	if open, ok := d.roll.Flush(); ok {
 		d.print(open)
 	}
+}
+
+func (d *dialogue) hearPrint(a APDU) {
+	if a.Command == CmdPrintLine {
+		d.print(d.roll.Add(ReadPrintLine(a.Data, d.s.charset))...)
+		return
+	}
+	d.print(d.roll.Add(ReadPrintBlock(a.Data, d.s.charset))...)
 }
 
 func (d *dialogue) hearProgress(a APDU) {

@@ -16,11 +16,12 @@ import (
 
 // Times of the transport (PA00P016, RS-232 and TCP/IP).
 const (
-	byteGap   = 300 * time.Millisecond // T1 is 200 ms; USB adapters deliver in bursts
-	ackWait   = 5 * time.Second        // T2: the end of a frame to its ACK or NAK
-	lastWait  = time.Second            // to the ACK of the last answer of a dialogue, which decides nothing
-	sendsMost = 3                      // of one frame
-	glance    = 300 * time.Microsecond // to see what has come in unasked
+	byteGap    = 300 * time.Millisecond // T1 is 200 ms; USB adapters deliver in bursts
+	ackWait    = 5 * time.Second        // T2: the end of a frame to its ACK or NAK
+	lastWait   = time.Second            // to the ACK of the last answer of a dialogue, which decides nothing
+	sendsMost  = 3                      // of one frame
+	answerLate = 4 * time.Second        // after which a message is not answered any more, but its repetition
+	glance     = 300 * time.Microsecond // to see what has come in unasked
 )
 
 var (
@@ -38,10 +39,15 @@ type link struct {
 	serial *wire.DLEReader // nil over TCP
 	split  Splitter
 	known  bool // the first bytes were looked at
+	proved bool // a command has gone to its end on this line: nothing of an earlier line is on it
 
-	queue    [][]byte // whole APDUs that nobody took yet
-	last     []byte   // the last one that was taken
-	ack, nak bool     // came since the last frame was sent
+	queue    [][]byte  // whole APDUs that nobody took yet
+	last     []byte    // the last one that was taken
+	copies   int       // how often that has come
+	heard    time.Time // when bytes came last
+	since    time.Time // when the last one came, or came again
+	ack, nak bool      // came since the last frame was sent
+	ackAt    int       // how many APDUs were in the queue when the ACK came
 	buf      []byte
 	poked    atomic.Bool
 }
@@ -77,6 +83,9 @@ func (l *link) fill(ctx context.Context, until time.Time, pokeable bool) error {
 	stop := context.AfterFunc(ctx, func() { _ = l.port.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	n, err := l.port.Read(l.buf)
+	if n > 0 {
+		l.heard = time.Now()
+	}
 	if e := l.take(l.buf[:n]); e != nil {
 		return e
 	}
@@ -114,6 +123,7 @@ func (l *link) take(p []byte) error {
 		return nil
 	}
 	for _, b := range p {
+		// An ACK or NAK among rubbish may be rubbish itself, such as a byte of a frame whose beginning was lost.
 		switch e := l.serial.Feed(b); e.Kind {
 		case wire.DLEFrame:
 			if err := l.control(wire.ACK); err != nil {
@@ -121,9 +131,11 @@ func (l *link) take(p []byte) error {
 			}
 			l.queue = append(l.queue, e.Content)
 		case wire.DLEAck:
-			l.ack = true
+			if !l.ack && !e.Dirty {
+				l.ack, l.ackAt = true, len(l.queue)
+			}
 		case wire.DLENak:
-			l.nak = !e.Dirty // among rubbish it may be rubbish itself
+			l.nak = l.nak || !e.Dirty
 		case wire.DLEBadCRC, wire.DLEMalformed, wire.DLETooLong:
 			l.log.Debug("damaged frame", "kind", e.Kind.String())
 			if err := l.control(wire.NAK); err != nil {
@@ -143,16 +155,20 @@ func (l *link) control(b byte) error {
 type kind uint8
 
 const (
-	answer   kind = iota // of ours to a message of the terminal: again on NAK and on silence
-	farewell             // our answer to the end of a dialogue: again on NAK
-	command              // moves no money: again on NAK and on silence
-	money                // again on NAK only, never on silence
+	answer       kind = iota // of ours to a message of the terminal: again on NAK, or when that message came again
+	courtesy                 // our answer where no payment of ours is under way: again on NAK
+	farewell                 // our answer to the end of a dialogue: as answer, with less patience
+	interjection             // a request within a running dialogue: again on NAK
+	command                  // moves no money: again on NAK and on silence
+	money                    // again on NAK only, never on silence
 )
+
+func (k kind) answers() bool { return k == answer || k == courtesy || k == farewell }
 
 // sending is what became of a sending.
 type sending struct {
 	times int  // that it was handed to the line
-	ack   bool // the terminal has it: ACK, or a whole message of the terminal
+	ack   bool // the terminal acknowledged the frame, on a serial line; never over TCP, which has no such thing
 }
 
 // send hands an APDU to the line; written is called, where it is not nil, as soon as the first byte may have
@@ -164,7 +180,7 @@ func (l *link) send(ctx context.Context, apdu []byte, k kind, written func()) (s
 		if written != nil {
 			written()
 		}
-		return sending{times: 1, ack: true}, err
+		return sending{times: 1}, err
 	}
 	frame := SerialFrame(apdu)
 	var s sending
@@ -180,78 +196,175 @@ func (l *link) send(ctx context.Context, apdu []byte, k kind, written func()) (s
 			return s, err
 		}
 		again, err := l.acknowledged(ctx, k)
-		switch {
-		case err == nil && !again:
-			s.ack = true
-			return s, nil
-		case errors.Is(err, errSilent) && (k == money || k == farewell):
-			return s, nil
-		case err != nil && !errors.Is(err, errSilent):
+		if err != nil {
 			return s, err
+		}
+		if !again {
+			s.ack = l.ack
+			return s, nil
 		}
 	}
 	return s, errLink
 }
 
-// acknowledged waits for the ACK of the frame that was just written. A whole message of the terminal stands
-// for it, except for the one that we are answering: that one comes again because our ACK of it was lost, and
-// the answer is due again.
+// acknowledged waits for the ACK of the frame that was just written, and tells whether to write it again.
+//
+// The terminal numbers nothing, so order is all there is to go by. It acknowledges a frame before it makes
+// anything of it (PA00P016 ch. 2), and both travel in order: what came before the ACK of a command is no
+// answer to it and is dropped. Where the ACK does not come, a message may stand for it, since an ACK is one
+// byte and easily lost; the caller is told that it did not come.
+//
+// Of our answers the terminal must never get more than it sent messages: it would take the one too many for the
+// answer to its next message, and where that is its result it would book a sale that nobody recorded. The
+// message that we are answering may come again before the ACK of our answer because our ACK or our answer was
+// late; that ACK then follows and tells that the answer has arrived, so no second one is sent. Without that ACK
+// the answer is due again. And on silence alone it is not sent again, other than the paper has it: had it been
+// lost, the terminal would ask for it by its own repetition (T3), and had it not, it would be one too many.
 func (l *link) acknowledged(ctx context.Context, k kind) (again bool, err error) {
-	until, before := time.Now().Add(ackWait), len(l.queue)
+	before, repeated := len(l.queue), false
+	until := time.Now().Add(ackWait)
 	if k == farewell {
 		until = time.Now().Add(lastWait)
 	}
 	for {
 		switch {
-		case l.ack:
+		case l.ack && k.answers():
+			l.repetitions(before, l.ackAt)
 			return false, nil
-		case len(l.queue) > before && (k == answer || k == farewell) && bytes.Equal(l.queue[before], l.last):
-			l.queue = append(l.queue[:before], l.queue[before+1:]...)
-			return true, nil
-		case len(l.queue) > before:
+		case l.ack && k != interjection:
+			l.stale(before, l.ackAt)
+			return false, nil
+		case l.ack:
 			return false, nil
 		case l.nak:
 			return true, nil
+		case k.answers():
+			repeated = l.repetitions(before, len(l.queue)) || repeated
+			if len(l.queue) > before {
+				return false, nil
+			}
+		case len(l.queue) > before && k == interjection:
+			return false, nil
+		case len(l.queue) > before:
+			if soon := time.Now().Add(lastWait); soon.Before(until) {
+				until = soon
+			}
 		}
-		if err := l.fill(ctx, until, false); err != nil {
-			return false, err
+		switch err := l.fill(ctx, until, false); {
+		case !errors.Is(err, errSilent):
+			if err != nil {
+				return false, err
+			}
+		case k.answers():
+			return repeated && k != courtesy, nil
+		default:
+			return k == command && len(l.queue) == before, nil
 		}
 	}
 }
 
-// next is the terminal's next APDU.
+// repetitions drops those APDUs of the queue, from and to given places, that are the one being answered once
+// more. It tells whether there were any.
+func (l *link) repetitions(from, to int) bool {
+	kept := l.queue[:from:from]
+	for _, apdu := range l.queue[from:to] {
+		if !bytes.Equal(apdu, l.last) {
+			kept = append(kept, apdu)
+		}
+	}
+	found := len(kept) < to
+	if found {
+		l.copies, l.since = l.copies+to-len(kept), l.heard
+	}
+	l.queue = append(kept, l.queue[to:]...)
+	return found
+}
+
+// stale drops APDUs of the queue that came too early to be about our command.
+func (l *link) stale(from, to int) {
+	for _, apdu := range l.queue[from:to] {
+		l.log.Warn("a message of the terminal came before it had our command, and is passed over", "message", Describe(apdu))
+	}
+	l.queue = append(l.queue[:from:from], l.queue[to:]...)
+}
+
+// forget drops what came before a command is sent: it cannot be about it.
+func (l *link) forget() { l.stale(0, len(l.queue)) }
+
+// next is the terminal's next APDU. One that came again before it could be answered counts once.
 func (l *link) next(ctx context.Context, until time.Time, pokeable bool) ([]byte, error) {
 	for len(l.queue) == 0 {
 		if err := l.fill(ctx, until, pokeable); err != nil {
 			return nil, err
 		}
 	}
-	l.last = l.queue[0]
+	l.last, l.copies, l.since = l.queue[0], 1, l.heard
 	l.queue = l.queue[1:]
+	l.repetitions(0, len(l.queue))
 	return l.last, nil
 }
 
-// drain drops what came in while nothing was asked. Nothing of it is answered: a result that nobody recorded
-// must not be acknowledged, and the terminal then takes its sale back. An error means that the line is gone.
-func (l *link) drain(ctx context.Context) error {
+// overtaken tells whether the terminal has gone on to another message than the last one that was taken: then
+// it has given up waiting for the answer, and would take it for that of the other message. After its last
+// repetition (PA00P016 ch. 2) it is about to. After a time it is just repeating the message, and that gets the
+// answer.
+func (l *link) overtaken(ctx context.Context) (bool, error) {
+	for looks := range 16 {
+		if l.serial == nil || looks > 0 && !l.serial.Partial() {
+			break
+		}
+		until := time.Now().Add(glance)
+		if l.serial.Partial() {
+			until = time.Now().Add(byteGap + glance)
+		}
+		if err := l.fill(ctx, until, false); err != nil && !errors.Is(err, errSilent) {
+			return false, err
+		}
+	}
+	l.repetitions(0, len(l.queue))
+	late := l.serial != nil && (l.copies >= sendsMost || time.Since(l.since) > answerLate)
+	return late || len(l.queue) > 0, nil
+}
+
+// drain drops what came in while nothing was asked, and tells whether there was anything. Nothing of it is
+// answered but the end of a dialogue, which the terminal repeats where our answer to it was lost; no vote lies
+// in that answer. A result that nobody recorded must not be acknowledged, and the terminal then takes its sale
+// back. An error means that the line is gone.
+func (l *link) drain(ctx context.Context) (talked bool, err error) {
 	for range 64 {
 		until := time.Now().Add(glance)
 		if l.serial != nil && l.serial.Partial() {
 			until = time.Now().Add(byteGap + glance)
 		}
 		err := l.fill(ctx, until, false)
-		for _, apdu := range l.queue {
-			l.log.Warn("the terminal spoke unasked", "message", Describe(apdu))
+		talked = talked || len(l.queue) > 0
+		if e := l.dropUnasked(ctx); e != nil {
+			return talked, e
 		}
-		l.queue = nil
 		switch {
 		case errors.Is(err, errSilent) && l.split.Pending() > 0:
-			return errors.New("half a message of the terminal is on the line")
+			return talked, errors.New("half a message of the terminal is on the line")
 		case errors.Is(err, errSilent) && (l.serial == nil || !l.serial.Partial()):
-			return nil
+			return talked, nil
 		case err != nil && !errors.Is(err, errSilent):
-			return err
+			return talked, err
 		}
 	}
-	return errors.New("the terminal does not stop talking")
+	return talked, errors.New("the terminal does not stop talking")
+}
+
+func (l *link) dropUnasked(ctx context.Context) error {
+	end := false
+	for _, apdu := range l.queue {
+		l.log.Warn("the terminal spoke unasked", "message", Describe(apdu))
+		a, err := ParseAPDU(apdu)
+		end = err == nil && (a.Command == CmdCompletion || a.Command == CmdAbort)
+		l.last = apdu
+	}
+	l.queue = nil
+	if !end {
+		return nil
+	}
+	_, err := l.send(ctx, ReplyTo(CmdCompletion), farewell, nil)
+	return err
 }

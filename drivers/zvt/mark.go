@@ -52,15 +52,15 @@ func (m mark) same(o mark) bool {
 		equal(m.date, o.date) && equal(m.clock, o.clock) && equal(m.amount, o.amount) && equal(m.terminalID, o.terminalID)
 }
 
-// precedes tells whether next is the very next transaction after m: every number that both have is one
+// precedes tells whether next is the very next transaction after m: every number that m has, next has one
 // higher, or one has wrapped around. Receipt numbers have four digits, trace numbers six.
 func (m mark) precedes(next mark) bool {
 	follows := func(a, b string) (known, yes bool) {
 		x, y := number(a), number(b)
-		if x <= 0 || y < 0 || b == "" {
+		if x <= 0 {
 			return false, false
 		}
-		wrapped := strings.Trim(a, "9") == "" && y <= 1
+		wrapped := strings.Trim(a, "9") == "" && (y == 0 || y == 1)
 		return true, y == x+1 || wrapped
 	}
 	known1, receipt := follows(m.receipt, next.receipt)

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,32 +62,46 @@ func (s *session) Void(ctx context.Context, r terminal.Request, sale terminal.Re
 
 // transact runs a money command.
 func (s *session) transact(ctx context.Context, apdu []byte, till terminal.Till) (terminal.Result, error) {
-	if err := s.connect(ctx); err != nil {
-		return terminal.Result{}, fmt.Errorf("%w: %w", terminal.ErrNotSent, err)
+	err := s.prepare(ctx, till)
+	if err == nil {
+		err = ctx.Err()
 	}
-	if err := ctx.Err(); err != nil {
+	if err != nil {
 		return terminal.Result{}, fmt.Errorf("%w: %w", terminal.ErrNotSent, err)
 	}
 	s.cancel.Store(false)
 	d := &dialogue{
-		s: s, kind: money, expects: payment, till: till,
+		s: s, kind: money, expects: payment, till: till, stale: s.told,
 		record: func(r StatusInformation, raw []byte) error { return till.Seen(s.result(r, raw)) },
-		stale:  func(r StatusInformation) bool { return s.last.Known() && markOf(r).String() == s.last },
 	}
+	s.undecided.Store(true)
 	e, err := d.run(ctx, apdu)
+	s.doubt = time.Now()
 	if err != nil {
 		s.drop()
+		s.undecided.Store(false)
 		return terminal.Result{}, err
 	}
+	s.undecided.Store(false)
 	out := s.outcome(e)
 	if out.Mark.Known() {
 		s.last = out.Mark
 	}
+	s.known = time.Now()
 	s.settle()
 	return out, nil
 }
 
+// told tells whether a stated approval is the last transaction that the terminal has told already.
+func (s *session) told(r StatusInformation) bool {
+	last, ok := parseMark(s.last)
+	return ok && (markOf(r).String() == s.last || r.HasResult && r.Result == 0 && last.same(markOf(r)))
+}
+
 // outcome judges the end of a money command's dialogue.
+//
+// A refusal is one only where nothing was stated that may be an approval: after that an abort says that
+// something went wrong later, and not that the sale was taken back.
 func (s *session) outcome(e ending) terminal.Result {
 	var out terminal.Result
 	if e.result != nil {
@@ -99,12 +114,12 @@ func (s *session) outcome(e ending) terminal.Result {
 		out = terminal.Result{Text: "The terminal refused a command that had been sent twice. " + s.reason(e, out.Text)}
 	case e.refused:
 		out = terminal.Result{Outcome: terminal.Declined, Proof: terminal.Refused, Text: s.reason(e, "")}
-	case e.aborted && stated != terminal.Approved && !(e.hasCode && e.code == 0):
+	case e.aborted && !e.maybe && !(e.hasCode && e.code == 0):
 		text := s.reason(e, out.Text)
 		out.Outcome, out.Proof, out.Text = terminal.Declined, terminal.Refused, text
 	case e.aborted:
 		out.Outcome, out.Proof = terminal.Unknown, terminal.NoProof
-		out.Text = "The terminal stated an approval and then ended the payment with an error. " + s.reason(e, "")
+		out.Text = "The terminal ended the payment with an error, and what it stated before may be an approval. " + s.reason(e, "")
 	case stated == terminal.Approved:
 		return out
 	case e.result == nil:
@@ -115,6 +130,9 @@ func (s *session) outcome(e ending) terminal.Result {
 	}
 	if e.hasCode {
 		out.Code = CodeText(e.code)
+	}
+	if out.Outcome != terminal.Approved {
+		out.Mark = ""
 	}
 	return out
 }
@@ -154,6 +172,9 @@ func (s *session) result(r StatusInformation, raw []byte) terminal.Result {
 	case !r.HasResult:
 		out.Text = "The terminal stated a result that cannot be read."
 		return out
+	case r.Result != 0 && mayBeApproval(r):
+		out.Text = "The terminal's result states its code twice."
+		return out
 	case r.Result != 0:
 		out.Outcome, out.Proof = terminal.Declined, terminal.Refused
 		out.Code, out.Text = CodeText(r.Result), ResultText(r.Result).In(s.o.Language)
@@ -169,6 +190,12 @@ func (s *session) result(r StatusInformation, raw []byte) terminal.Result {
 	}
 	out.Outcome, out.Proof, out.Mark = terminal.Approved, terminal.Dialogue, markOf(r).String()
 	return out
+}
+
+// mayBeApproval tells whether a status information is an approval, or cannot be told from one: its result is 00,
+// missing, or stated more than once.
+func mayBeApproval(r StatusInformation) bool {
+	return !r.HasResult || r.Result == 0 || slices.Contains(r.Repeated, byte(bmpResult))
 }
 
 // doubtful says why a status information with result 00 is not taken for an approval; empty where it is.

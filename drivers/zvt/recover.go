@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"tillbridge/terminal"
@@ -20,16 +21,79 @@ func (s *session) Mark(ctx context.Context) (terminal.Mark, error) {
 	if err := s.connect(ctx); err != nil {
 		return "", err
 	}
+	begin := time.Now()
 	r, _, err := s.lastRecord(ctx)
 	if err != nil {
 		return "", err
 	}
+	s.slow = time.Since(begin) > quickMark
 	s.settle()
-	s.last = markOf(r).String()
+	s.last, s.known = markOf(r).String(), time.Now()
 	if !s.last.Known() {
 		return "", fmt.Errorf("%w: its last transaction has no number", terminal.ErrRefused)
 	}
 	return s.last, nil
+}
+
+const (
+	// freshMark is how old the mark may be when a payment begins: nobody makes or reverses a sale at the
+	// terminal's keys and gives the terminal back in less.
+	freshMark = 5 * time.Second
+	// quickMark is how long a terminal may take to tell its last transaction for it to be asked while a customer
+	// waits.
+	quickMark = time.Second
+)
+
+// prepare makes sure of the line before a money command, and of the mark: it is read again where something may
+// have been done at the terminal's own keys since. Without that a sale or a reversal by hand could later be taken
+// for ours from the terminal's records, which hold little more than an amount and a clock that may be wrong.
+func (s *session) prepare(ctx context.Context, till terminal.Till) error {
+	err := s.connect(ctx)
+	if err != nil && ctx.Err() == nil && !errors.Is(err, terminal.ErrRefused) {
+		err = s.connect(ctx) // something of the last dialogue may have been on the line
+	}
+	if err != nil {
+		return err
+	}
+	if !s.last.Known() || s.slow || s.o.locked() && time.Since(s.known) < freshMark {
+		return nil
+	}
+	r, _, err := s.lastRecord(ctx)
+	if err != nil && !errors.Is(err, terminal.ErrRefused) {
+		// The idle line had died, as it does at terminals that close it.
+		if err := s.connect(ctx); err != nil {
+			return err
+		}
+		r, _, err = s.lastRecord(ctx)
+	}
+	var fresh terminal.Mark // stays unknown where the terminal told one before and tells none now
+	switch {
+	case errors.Is(err, terminal.ErrBusy), err != nil && !errors.Is(err, terminal.ErrRefused):
+		return err
+	case err == nil:
+		fresh = markOf(r).String()
+	}
+	s.known = time.Now()
+	last, _ := parseMark(s.last)
+	if now, ok := parseMark(fresh); fresh == s.last || ok && last.same(now) {
+		return nil
+	}
+	s.last = fresh
+	s.log.Info("a transaction was made at the terminal itself")
+	if err := till.Mark(fresh); err != nil {
+		return fmt.Errorf("record the terminal's last transaction: %w", err)
+	}
+	return nil
+}
+
+// travel is how long a command may be on its way to the terminal in a network, held up by whatever lies between,
+// after its connection was given up. Our own system sends nothing of it any more then.
+const travel = 15 * time.Second
+
+// onItsWay tells whether a money command of ours may still arrive at the terminal, so that what it has not
+// booked proves nothing.
+func (s *session) onItsWay() bool {
+	return s.env.Link == terminal.TCP && time.Since(s.doubt) < travel
 }
 
 // lastRecord asks for the last stored transaction. The error wraps ErrRefused where the terminal does not
@@ -74,7 +138,8 @@ func (s *session) enquiry(ctx context.Context) (StatusReply, error) {
 //
 // Approved is a record that is the one stated in the dialogue; or, where nothing was stated, the very next
 // after the mark, with the amount, at the time, at a terminal whose keys start no payment. Declined is such a
-// record with another result than 00, or the unchanged mark of a terminal that is ready.
+// record with another result than 00, or the unchanged mark of a terminal that is ready and that no command of
+// ours can reach any more. A record that may be of a reversal, a refund or an end of day decides nothing.
 func (s *session) Recover(ctx context.Context, a terminal.Attempt) (terminal.Result, error) {
 	if err := s.connect(ctx); err != nil {
 		return terminal.Result{}, err
@@ -100,6 +165,12 @@ func (s *session) Recover(ctx context.Context, a terminal.Attempt) (terminal.Res
 		if state != "" {
 			out.Text += " " + state
 		}
+	}
+	if out.Proof == terminal.UnchangedMark && s.onItsWay() {
+		return terminal.Result{}, fmt.Errorf("%w: the command may still be on its way in the network", terminal.ErrBusy)
+	}
+	if out.Mark.Known() {
+		s.last, s.known = out.Mark, time.Now()
 	}
 	return out, nil
 }
@@ -153,6 +224,8 @@ func (s *session) judge(a terminal.Attempt, r StatusInformation, raw []byte, rea
 		return out, "The terminal made other transactions since, or does not number them one after another."
 	case !s.o.locked():
 		return out, "A transaction was made at the terminal since, but it may have been started at its own keys."
+	case !isSale(r):
+		return out, "The terminal's last transaction is not a sale: a reversal, or an end of day."
 	case now.amount != strconv.FormatInt(a.Amount.Minor, 10):
 		return out, "The terminal's last transaction has another amount."
 	case before.terminalID != "" && now.terminalID != "" && before.terminalID != now.terminalID:
@@ -163,6 +236,13 @@ func (s *session) judge(a terminal.Attempt, r StatusInformation, raw []byte, rea
 		return out, "The terminal's last transaction was made at another time."
 	}
 	return s.found(out, nil)
+}
+
+// isSale tells whether a record reads as a sale's. A reversal names the trace number of what it took back
+// (BMP 37), an end of day has sums (BMP 60) or, at some terminals, just no card.
+func isSale(r StatusInformation) bool {
+	card := r.HasCardType || r.CardName != "" || r.CardLast4 != "" || r.ApprovalCode != "" || r.AID != ""
+	return strings.Trim(r.OriginalTrace, "0") == "" && r.Totals == nil && card
 }
 
 // found makes a proof of a matching record.

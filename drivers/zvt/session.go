@@ -2,6 +2,7 @@ package zvt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -17,20 +18,27 @@ const codeBusy = 0x9C
 // answerWait is T3 of PA00P015 ch. 1: a command to its 80 00 or 84 xx.
 const answerWait = 5 * time.Second
 
+var errOver = errors.New("the session is closed")
+
 // session is one conversation with one terminal.
 type session struct {
 	o   *Options
 	env terminal.Env
 	log *slog.Logger
 
-	mu   sync.Mutex // guards link against Cancel
+	mu   sync.Mutex // guards these two against Cancel and Close
 	link *link      // nil while the line is closed
+	over bool       // Close was called
 
 	charset    Charset
 	terminalID string
 	last       terminal.Mark // the terminal's last transaction, as far as this session knows
+	known      time.Time     // when last was the last one for certain
+	slow       bool          // the terminal takes its time to tell its last transaction, or prints it
 	cancel     atomic.Bool   // somebody wants the running payment given up
-	broken     bool          // the last dialogue ended well and the line did not
+	undecided  atomic.Bool   // a money command may have been written, and its outcome is not known
+	doubt      time.Time     // when a money command was under way last, or this session began, for all we know
+	broken     bool          // the last dialogue ended well, and something of it may still be on the line
 }
 
 // open starts a session: dial and register.
@@ -39,7 +47,7 @@ func open(ctx context.Context, e terminal.Env, options any) (terminal.Session, e
 	if !ok {
 		return nil, fmt.Errorf("options of type %T, want %T", options, o)
 	}
-	s := &session{o: o, env: e, log: e.Log, charset: o.Charset}
+	s := &session{o: o, env: e, log: e.Log, charset: o.Charset, doubt: time.Now()}
 	if err := s.connect(ctx); err != nil {
 		return nil, err
 	}
@@ -47,15 +55,25 @@ func open(ctx context.Context, e terminal.Env, options any) (terminal.Session, e
 	return s, nil
 }
 
-// Close ends the conversation. It does not log off: the terminal keeps its registration, and a log-off would
-// free its keyboard (PA00P015 ch. 2.3).
+// Close ends the conversation for good. It does not log off: the terminal keeps its registration, and a log-off
+// would free its keyboard (PA00P015 ch. 2.3). It may be called while another goroutine is inside a method, which
+// then ends with an error.
 func (s *session) Close() error {
 	s.mu.Lock()
+	s.over = true
 	l := s.link
-	s.link = nil
 	s.mu.Unlock()
+	return s.hangUp(l)
+}
+
+// hangUp closes a line; nil is none. While a money command is undecided the line is aborted: bytes of it that still
+// wait on our side must not reach the terminal after Recover has been told that nothing was booked.
+func (s *session) hangUp(l *link) error {
 	if l == nil {
 		return nil
+	}
+	if p, ok := l.port.(interface{ Abort() error }); ok && s.undecided.Load() {
+		return p.Abort()
 	}
 	return l.port.Close()
 }
@@ -65,12 +83,18 @@ func (s *session) TerminalID() string { return s.terminalID }
 
 // connect makes sure that there is a line on which nothing is under way, and a registration.
 func (s *session) connect(ctx context.Context) error {
+	s.mu.Lock()
+	over := s.over
+	s.mu.Unlock()
+	if over {
+		return errOver
+	}
 	if s.link != nil && !s.broken {
-		err := s.link.drain(ctx)
-		if err == nil {
+		talked, err := s.link.drain(ctx)
+		if err == nil && !talked {
 			return nil
 		}
-		s.log.Debug("the idle line is gone", "error", err)
+		s.log.Debug("the idle line is gone, or not at rest", "error", err)
 	}
 	s.drop()
 	s.broken = false
@@ -78,10 +102,17 @@ func (s *session) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	l := newLink(p, s.env.Link, s.log)
 	s.mu.Lock()
-	s.link = newLink(p, s.env.Link, s.log)
+	if over = s.over; !over {
+		s.link = l
+	}
 	s.mu.Unlock()
-	if err = s.link.drain(ctx); err == nil && s.o.Register {
+	if over {
+		_ = p.Close()
+		return errOver
+	}
+	if _, err = s.link.drain(ctx); err == nil && s.o.Register {
 		err = s.register(ctx)
 	}
 	if err != nil {
@@ -93,7 +124,11 @@ func (s *session) connect(ctx context.Context) error {
 
 // drop closes the line, since where the dialogue on it stands is not known.
 func (s *session) drop() {
-	if err := s.Close(); err != nil {
+	s.mu.Lock()
+	l := s.link
+	s.link = nil
+	s.mu.Unlock()
+	if err := s.hangUp(l); err != nil {
 		s.log.Debug("close line", "error", err)
 	}
 }
@@ -131,6 +166,9 @@ func (s *session) register(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("registration: %w", err)
 	}
+	if err := s.rest(ctx, e); err != nil {
+		return fmt.Errorf("registration: %w", err)
+	}
 	if err := s.refusal(e); err != nil {
 		return fmt.Errorf("the terminal refused the registration: %w", err)
 	}
@@ -148,6 +186,23 @@ func (s *session) register(ctx context.Context) error {
 	return nil
 }
 
+// rest waits, after a command that was sent more than once, until the answers to all of its copies are sure to
+// have come. An error means that some came, and that the line is to be opened anew.
+func (s *session) rest(ctx context.Context, e ending) error {
+	if !e.again && !s.broken {
+		return nil
+	}
+	s.broken = false
+	_, err := s.link.next(ctx, time.Now().Add(lastWait), false)
+	switch {
+	case errors.Is(err, errSilent):
+		return nil
+	case err == nil:
+		return errors.New("the terminal answers the same command more than once")
+	}
+	return err
+}
+
 // ending is how a command ended.
 type ending struct {
 	refused bool // 84 xx in answer to the command
@@ -157,6 +212,7 @@ type ending struct {
 	text    string // the terminal's own words
 	end     APDU   // the last message: 84 xx, 80 00, 06 0F or 06 1E
 	again   bool   // the command's frame was sent more than once
+	maybe   bool   // one of the results that were stated was an approval, or cannot be told from one
 
 	result *StatusInformation // the last 04 0F
 	raw    []byte             // its bytes
@@ -188,6 +244,7 @@ func (s *session) command(ctx context.Context, apdu []byte, till terminal.Till) 
 	if err != nil {
 		s.drop()
 	}
+	s.broken = s.broken || e.again
 	return e, err
 }
 

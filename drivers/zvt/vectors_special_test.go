@@ -3,8 +3,10 @@ package zvt
 import (
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -236,7 +238,7 @@ func TestVectorStreams(t *testing.T) {
 			t.Errorf("%s: %d messages came out, want %d", name, len(got), len(want))
 		}
 	}
-	t.Logf("%d messages in %d streams", messages, len(streams))
+	t.Logf("note: zvt test vectors: %d messages came whole out of %d streams cut at random", messages, len(streams))
 }
 
 // The captured print block in ten segments.
@@ -255,4 +257,41 @@ func TestVectorSegments(t *testing.T) {
 	if len(got) != 1 || string(got[0]) != string(whole) || s.Pending() != 0 {
 		t.Errorf("%d APDUs came out of ten segments, %d bytes left", len(got), s.Pending())
 	}
+}
+
+// surviveAll runs every reader over the bytes, whole and cut at each place: none may panic, and no card
+// number may come out.
+func surviveAll(t *testing.T, v vector) {
+	t.Helper()
+	step := 1 + len(v.raw)/8
+	for end := len(v.raw); end >= 0; end -= step {
+		p := v.raw[:end]
+		_, _ = ParseAPDU(p)
+		if s := Describe(p); cardNumber.MatchString(hideAIDs(s)) {
+			t.Errorf("%s: the trace line holds a card number: %s", v.id, s)
+		}
+		if len(Mask(p)) != len(p) {
+			t.Errorf("%s: masking changes the length", v.id)
+		}
+		data := p[min(len(p), 3):]
+		s := ReadStatusInformation(data, CharsetAuto)
+		text := fmt.Sprintf("%+v", s) + fmt.Sprintf("%+v%+v", ReadPrintLine(data, CharsetAuto), ReadPrintBlock(data, CharsetAuto)) +
+			fmt.Sprintf("%+v%+v%+v", ReadAbort(data, CharsetAuto), ReadIntermediate(data, CharsetAuto), ReadCompletion(data, CharsetAuto)) +
+			fmt.Sprintf("%+v", ReadStatusReply(data, CharsetAuto))
+		if got := cardNumber.FindString(hideAIDs(text)); got != "" && !allowed(s, got) {
+			t.Errorf("%s: a struct holds %s", v.id, got)
+		}
+	}
+}
+
+var cardNumber = regexp.MustCompile(`[0-9]{13,19}`)
+
+// hideAIDs removes application ids, which are long runs of digits and no card numbers.
+func hideAIDs(s string) string {
+	return regexp.MustCompile(`(A000000|D276000025)[0-9A-F]*`).ReplaceAllString(s, "AID")
+}
+
+// allowed tells whether a run of digits is no card number: a vendor's code or serial in hexadecimal.
+func allowed(s StatusInformation, digits string) bool {
+	return strings.Contains(s.VendorCode, digits) || strings.Contains(s.SyncID, digits) || strings.Contains(s.Trace, digits) || strings.Contains(s.AID, digits)
 }

@@ -158,6 +158,9 @@ func (c Config) String() string {
 // Write returns ErrStuck when the system does not take the bytes; see there. After its Close everything
 // returns an error that is net.ErrClosed and os.ErrClosed. Close returns within 2 s whatever the device does.
 //
+// It has the method Abort() error, which is a Close that drops what was written and has not left yet. A
+// connection that ends without Close, because the program was killed, drops it too.
+//
 // A serial port has the method Gone() <-chan struct{}, closed when the line is lost while nobody reads.
 //
 // For a serial port that somebody else uses the error is a *BusyError; one that does not exist is

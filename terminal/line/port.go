@@ -49,6 +49,7 @@ type serialPort struct {
 	inbox    []byte     // read from the device and not yet by the caller
 	end      error      // why the pump ended
 	closed   bool
+	dropped  bool // Abort: what is unsent is dropped
 	stuck    bool
 	expired  bool // the read deadline has passed
 	deadline uint // counts SetReadDeadline, so that an old timer is known
@@ -314,10 +315,16 @@ func (p *serialPort) abandon() bool {
 	return true
 }
 
-func (p *serialPort) Close() error {
+// Close closes the port. What the system holds of what was written may still leave.
+func (p *serialPort) Close() error { return p.finish(false) }
+
+// Abort closes the port, and what was written and has not left is dropped in the system.
+func (p *serialPort) Abort() error { return p.finish(true) }
+
+func (p *serialPort) finish(abort bool) error {
 	p.mu.Lock()
 	if !p.closed {
-		p.closed = true
+		p.closed, p.dropped = true, abort
 		p.inbox = nil
 		if p.timer != nil {
 			p.timer.Stop()
@@ -343,12 +350,12 @@ func (p *serialPort) shut() {
 	defer close(p.done)
 	defer p.release()
 	p.mu.Lock()
-	flushed := p.flushed
+	flushed, dropped := p.flushed, p.dropped
 	p.mu.Unlock()
 	grace, cancel := context.WithTimeout(context.Background(), p.limits.grace)
 	defer cancel()
 	await(grace, p.pumped)
-	if !await(grace, p.wrote) && flushed == nil {
+	if wrote := await(grace, p.wrote); flushed == nil && (dropped || !wrote) {
 		_ = p.dev.ResetOutputBuffer()
 	}
 	await(grace, flushed)

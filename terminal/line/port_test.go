@@ -139,6 +139,36 @@ func TestSerialReadDeadline(t *testing.T) {
 	})
 }
 
+// What the system still holds is dropped by Abort before the device is closed, and left to go by Close.
+func TestSerialAbortDropsWhatIsUnsent(t *testing.T) {
+	for _, c := range []struct{ abort, traced bool }{{}, {abort: true}, {abort: true, traced: true}} {
+		synctest.Test(t, func(t *testing.T) {
+			d := &fakeDevice{read: quiet, write: func(b []byte) (int, error) { return len(b), nil }}
+			fake, _ := fakePort(d)
+			p := terminal.Port(fake)
+			if c.traced {
+				p = Traced(p, NewTrace(TraceOptions{}))
+			}
+			if _, err := p.Write([]byte("a sale")); err != nil {
+				t.Fatal(err)
+			}
+			end, want := p.Close, []string{"close", "release"}
+			if c.abort {
+				end, want = p.(interface{ Abort() error }).Abort, []string{"flush", "close", "release"}
+			}
+			if err := end(); err != nil {
+				t.Errorf("%+v: %v", c, err)
+			}
+			if got := d.noted(); !slices.Equal(got, want) {
+				t.Errorf("%+v: the device saw %v, want %v", c, got, want)
+			}
+			if _, err := p.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
+				t.Errorf("%+v: write afterwards: %v", c, err)
+			}
+		})
+	}
+}
+
 func TestSerialUnplugged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := make(chan string, 1)

@@ -44,6 +44,12 @@ func dialTCP(ctx context.Context, address string) (terminal.Port, error) {
 		_ = tcp.Close()
 		return nil, fmt.Errorf("connect to %s: %w", address, err)
 	}
+	// Until Close says otherwise the system drops what is unsent when the connection ends, also when this program
+	// is killed: a command that waits here for the peer must not reach it after its end is taken for certain.
+	if err := tcp.SetLinger(0); err != nil {
+		_ = tcp.Close()
+		return nil, fmt.Errorf("connect to %s: %w", address, err)
+	}
 	return newTCP(tcp, address, writeTimeout), nil
 }
 
@@ -91,15 +97,17 @@ func (p *tcpPort) Write(b []byte) (int, error) {
 	if err := p.conn.SetWriteDeadline(time.Now().Add(p.limit)); err != nil {
 		return 0, p.lost(err)
 	}
+	if p.closed.Load() { // the deadline of end may be the one that was just replaced
+		return 0, closedError{p.name}
+	}
 	n, err := p.conn.Write(b)
 	switch {
 	case err == nil:
 		return n, nil
 	case errors.Is(err, os.ErrDeadlineExceeded) && !p.closed.Load():
-		// What was handed over may leave when the peer reads on, and the rest must not follow it. Without
-		// lingering Close drops the part that is still here.
+		// What was handed over may leave when the peer reads on, and the rest must not follow it: Close drops the
+		// part that is still here.
 		p.stuck = true
-		_ = p.conn.SetLinger(0)
 		return n, fmt.Errorf("write to %s: %w: the peer took %d of %d bytes in %s", p.name, ErrStuck, n, len(b), p.limit)
 	}
 	return n, p.lost(err)
@@ -120,9 +128,21 @@ func (p *tcpPort) SetReadDeadline(t time.Time) error {
 	return nil
 }
 
-func (p *tcpPort) Close() error {
+// Close closes the connection. What was written still leaves, unless a Write was stuck.
+func (p *tcpPort) Close() error { return p.end(false) }
+
+// Abort closes the connection with a reset, and what was written and has not left is dropped.
+func (p *tcpPort) Abort() error { return p.end(true) }
+
+func (p *tcpPort) end(abort bool) error {
 	if p.closed.Swap(true) {
 		return nil
+	}
+	_ = p.conn.SetWriteDeadline(time.Unix(1, 0)) // a Write that waits gives way
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !abort && !p.stuck {
+		_ = p.conn.SetLinger(-1)
 	}
 	if err := p.conn.Close(); err != nil {
 		return fmt.Errorf("close %s: %w", p.name, err)

@@ -149,6 +149,54 @@ func TestTCPStuckWrite(t *testing.T) {
 	}
 }
 
+// What waits on our side because the peer does not read must not reach it after Abort, nor after a kill: it may be
+// a sale that is taken for not sent by then. Close lets it leave.
+func TestTCPAbortDropsWhatIsUnsent(t *testing.T) {
+	for _, end := range []string{"close", "abort", "abort of a trace", "killed"} {
+		ours, theirs := joined(t)
+		// The peer has stopped reading: it answers nothing to a stream that fills what its system takes.
+		filler := bytes.Repeat([]byte{0x80, 0, 0}, 100_000)
+		ours.(*tcpPort).conn.SetWriteBuffer(4 << 20)
+		theirs.SetDeadline(time.Now().Add(60 * time.Second))
+		sent := 0
+		for range 8 {
+			n, err := ours.Write(filler)
+			sent += n
+			if err != nil {
+				t.Fatalf("%s: %v", end, err)
+			}
+		}
+		sale := []byte{0x06, 0x01, 0x0A, 0x04, 0, 0, 0, 0, 0x12, 0x50, 0x49, 0x09, 0x78}
+		if n, err := ours.Write(sale); n != len(sale) || err != nil {
+			t.Fatalf("%s: the sale: %d, %v", end, n, err)
+		}
+		var err error
+		switch end {
+		case "close":
+			err = ours.Close()
+		case "abort":
+			err = ours.(interface{ Abort() error }).Abort()
+		case "abort of a trace":
+			err = Traced(ours, NewTrace(TraceOptions{})).(interface{ Abort() error }).Abort()
+		case "killed": // the system closes what a killed program had open, and nothing of ours runs any more
+			err = ours.(*tcpPort).conn.Close()
+		}
+		if err != nil {
+			t.Errorf("%s: %v", end, err)
+		}
+		got, err := io.ReadAll(theirs)
+		if arrived := bytes.Contains(got, sale); arrived != (end == "close") {
+			t.Errorf("%s: the peer read %d of %d bytes, then %v; the sale among them: %t", end, len(got), sent+len(sale), err, arrived)
+		}
+		if end != "close" && !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("%s: the peer's stream ended with %v, want a reset", end, err)
+		}
+		if _, err := ours.Write(sale); end != "killed" && !errors.Is(err, net.ErrClosed) {
+			t.Errorf("%s: write afterwards: %v", end, err)
+		}
+	}
+}
+
 func TestTCPRefused(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

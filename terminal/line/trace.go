@@ -292,8 +292,18 @@ func (p *traced) Write(b []byte) (int, error) {
 	return n, err
 }
 
-func (p *traced) Close() error {
-	err := p.Port.Close()
+func (p *traced) Close() error { return p.end(p.Port.Close) }
+
+// Abort passes on to a port that can drop what is unsent; others are closed.
+func (p *traced) Abort() error {
+	if a, ok := p.Port.(interface{ Abort() error }); ok {
+		return p.end(a.Abort)
+	}
+	return p.Close()
+}
+
+func (p *traced) end(do func() error) error {
+	err := do()
 	p.ended.Store(true)
 	p.trace.ended(time.Now(), err)
 	return err

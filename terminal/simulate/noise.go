@@ -35,6 +35,9 @@ func (p *noisy) Write(b []byte) (int, error) {
 // Gone is closed when the port is lost; nil where the port cannot tell.
 func (p *noisy) Gone() <-chan struct{} { return gone(p.Port) }
 
+// Abort passes on.
+func (p *noisy) Abort() error { return abort(p.Port) }
+
 // flipper flips bits of a stream. It draws the distance to the next flip instead of a number a bit.
 type flipper struct {
 	rate float64
@@ -151,3 +154,14 @@ func (p *tapped) SetReadDeadline(t time.Time) error { return p.Port.SetReadDeadl
 
 // Gone is closed when the port is lost; nil where the port cannot tell.
 func (p *tapped) Gone() <-chan struct{} { return gone(p.Port) }
+
+// Abort passes on; it is no operation of its own.
+func (p *tapped) Abort() error { return abort(p.Port) }
+
+// abort drops what is unsent where a port can, and closes it.
+func abort(p terminal.Port) error {
+	if a, ok := p.(interface{ Abort() error }); ok {
+		return a.Abort()
+	}
+	return p.Close()
+}

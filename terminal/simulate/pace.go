@@ -80,6 +80,12 @@ func (p *paced) Write(b []byte) (int, error) { return p.out.write(b, time.Now(),
 
 func (p *paced) SetReadDeadline(t time.Time) error { return p.in.setDeadline(t) }
 
+// Abort is a Close that drops what has not passed the line yet.
+func (p *paced) Abort() error {
+	p.out.kill(errClosed, errClosed)
+	return p.Close()
+}
+
 func (p *paced) Close() error {
 	p.once.Do(func() {
 		defer close(p.closed)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -27,8 +28,9 @@ type PTYPort struct {
 	path   string
 	link   string
 
-	once sync.Once
-	err  error // of Close
+	closed atomic.Bool
+	once   sync.Once
+	err    error // of Close
 }
 
 // PTY makes a pseudo-terminal in raw mode, and a symbolic link to its device unless link is empty. A link
@@ -131,30 +133,43 @@ func control(f *os.File, request uintptr, argument unsafe.Pointer) error {
 func (p *PTYPort) Path() string { return p.path }
 
 // Read reads what was written to the device.
-func (p *PTYPort) Read(b []byte) (int, error) { return p.master.Read(b) }
+func (p *PTYPort) Read(b []byte) (int, error) {
+	n, err := p.master.Read(b)
+	return n, p.closing(err)
+}
+
+// closing makes any error after Close that of a closed line: what the runtime's poller says of a closed file is
+// a bare "use of closed file" at times, which is no os.ErrClosed.
+func (p *PTYPort) closing(err error) error {
+	if err != nil && p.closed.Load() {
+		return errClosed
+	}
+	return err
+}
 
 // Write hands bytes to the device. While nobody reads there some kilobytes wait; after ten seconds without
 // room it returns an error.
 func (p *PTYPort) Write(b []byte) (int, error) {
 	if err := p.master.SetWriteDeadline(time.Now().Add(ptyWriteTimeout)); err != nil {
-		return 0, err
+		return 0, p.closing(err)
 	}
-	return p.master.Write(b)
+	n, err := p.master.Write(b)
+	return n, p.closing(err)
 }
 
 // SetReadDeadline ends a Read, present or future, at t; the zero time means never.
-func (p *PTYPort) SetReadDeadline(t time.Time) error { return p.master.SetReadDeadline(t) }
+func (p *PTYPort) SetReadDeadline(t time.Time) error { return p.closing(p.master.SetReadDeadline(t)) }
 
 // Release lifts the exclusive mode (TIOCEXCL) that a program has set on the device. On a pseudo-terminal it
 // outlives a killed program, and would refuse the next one unless that is the superuser's.
-func (p *PTYPort) Release() error { return control(p.slave, syscall.TIOCNXCL, nil) }
+func (p *PTYPort) Release() error { return p.closing(control(p.slave, syscall.TIOCNXCL, nil)) }
 
 // Discard drops what was written and not yet read by a program, as a real port does when the last program
 // that has it open ends.
 func (p *PTYPort) Discard() error {
 	conn, err := p.slave.SyscallConn()
 	if err != nil {
-		return err
+		return p.closing(err)
 	}
 	var failed error
 	err = conn.Control(func(fd uintptr) {
@@ -171,12 +186,13 @@ func (p *PTYPort) Discard() error {
 			}
 		}
 	})
-	return errors.Join(err, failed)
+	return p.closing(errors.Join(err, failed))
 }
 
 // Close hangs up and removes the link, unless that leads elsewhere by now. It may be repeated.
 func (p *PTYPort) Close() error {
 	p.once.Do(func() {
+		p.closed.Store(true)
 		if to, err := os.Readlink(p.link); p.link != "" && err == nil && to == p.path {
 			p.err = os.Remove(p.link)
 		}

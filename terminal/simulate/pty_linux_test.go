@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -84,6 +85,22 @@ func TestPTYCloseEndsABlockedReadAndHangsUp(t *testing.T) {
 	}
 	if n, err := f.Read(make([]byte, 9)); n != 0 || err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the device read %d, %v, want a hang-up", n, err)
+	}
+}
+
+// After Close everything says that the line was closed, as other ports do.
+func TestPTYAfterClose(t *testing.T) {
+	p := openPTY(t, "")
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, wrote := p.Write([]byte("x"))
+	for name, err := range map[string]error{
+		"read": readOnce(p, 9).err, "write": wrote, "deadline": p.SetReadDeadline(time.Now()), "release": p.Release(), "discard": p.Discard(),
+	} {
+		if !errors.Is(err, os.ErrClosed) || !errors.Is(err, net.ErrClosed) {
+			t.Errorf("%s after Close: %v", name, err)
+		}
 	}
 }
 

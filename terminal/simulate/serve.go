@@ -101,7 +101,7 @@ func (l Lines) TCP(ctx context.Context, listener net.Listener) error {
 		conn, err := listener.Accept()
 		if ctx.Err() != nil {
 			if err == nil {
-				err = conn.Close()
+				_ = conn.Close() // nothing was said on it
 			}
 			return nil
 		}

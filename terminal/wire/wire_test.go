@@ -212,3 +212,43 @@ func TestVariableLengths(t *testing.T) {
 		t.Error("LLLVAR of 1000 bytes was taken")
 	}
 }
+
+// FuzzTLV: any bytes are read without a panic and without a byte lost or made up, and what was read is written so
+// that it reads the same.
+func FuzzTLV(f *testing.F) {
+	for _, s := range []string{"", "1f100103", "2606 0a0206d3 0a00", "25820102", "1f8000010a", "1fff7f00", "078100", "0780", "07830000010a", "1f"} {
+		f.Add(unhex(f, s))
+	}
+	f.Fuzz(func(t *testing.T, p []byte) {
+		objects, rest, err := ReadTLVs(p)
+		if (err == nil) != (len(rest) == 0) || !bytes.HasSuffix(p, rest) {
+			t.Fatalf("%x: %d bytes left, %v", p, len(rest), err)
+		}
+		var back []byte
+		values := 0
+		for _, o := range objects {
+			var wrote error
+			if back, wrote = AppendTLV(back, o.Tag, o.Value); wrote != nil {
+				t.Fatalf("%s with %d bytes cannot be written: %v", o.Tag, len(o.Value), wrote)
+			}
+			values += len(o.Value)
+		}
+		if read := len(p) - len(rest); len(back) > read || values > read {
+			t.Fatalf("%x: %d bytes read, %d written, %d of values", p, read, len(back), values)
+		}
+		again, left, err := ReadTLVs(back)
+		if err != nil || len(left) > 0 || len(again) != len(objects) {
+			t.Fatalf("%x is written as %x, which reads %v, %v", p, back, again, err)
+		}
+		for i, o := range again {
+			if o.Tag != objects[i].Tag || !bytes.Equal(o.Value, objects[i].Value) {
+				t.Fatalf("object %d of %x is %s %x when written again", i, p, o.Tag, o.Value)
+			}
+		}
+		if length, n, err := ReadLength(p); err == nil {
+			if short, wrote := AppendLength(nil, length); wrote != nil || len(short) > n {
+				t.Fatalf("length %d of %d bytes is written as %x, %v", length, n, short, wrote)
+			}
+		}
+	})
+}

@@ -48,22 +48,31 @@ func (s *Simulator) receiptLines(r *record, kind byte) []printLine {
 		return c
 	}, r.card.number)
 	return []printLine{
-		{attrCentred, head}, {attrCentred, "Café am Schloßplatz"}, {attrCentred, title}, {attrPlain, ""},
+		{attrCentred, head},
+		{attrCentred, "Café am Schloßplatz"},
+		{attrCentred, title},
+		{attrPlain, ""},
 		{attrPlain, r.at.Format("02.01.2006      15:04:05")},
 		{attrPlain, "Terminal-ID:    " + s.tid},
 		{attrPlain, fmt.Sprintf("VU-Nr:   %15s", contractNumber)},
 		{attrPlain, fmt.Sprintf("Beleg-Nr:           %04d", r.receipt)},
 		{attrPlain, "Trace-Nr:         " + r.sequence()},
-		{attrCentred, r.card.name}, {attrPlain, pan},
+		{attrCentred, r.card.name},
+		{attrPlain, pan},
 		{attrPlain, fmt.Sprintf("Betrag %s %13s", r.code, s.money(r.minor))},
-		{attrPlain, authText(r)}, {attrCentred, "Zahlung erfolgt"}, {attrLastLine, ""},
+		{attrPlain, authText(r)},
+		{attrCentred, "Zahlung erfolgt"},
+		{attrLastLine, ""},
 	}
 }
 
 func (s *Simulator) referralLines() []printLine {
 	return []printLine{
-		{attrCentred, "** HÄNDLERBELEG **"}, {attrPlain, "Terminal-ID:    " + s.tid},
-		{attrCentred, "AUTORISIERUNGSRUF"}, {attrPlain, "Bitte Autorisierungsstelle anrufen"}, {attrLastLine, ""},
+		{attrCentred, "** HÄNDLERBELEG **"},
+		{attrPlain, "Terminal-ID:    " + s.tid},
+		{attrCentred, "AUTORISIERUNGSRUF"},
+		{attrPlain, "Bitte Autorisierungsstelle anrufen"},
+		{attrLastLine, ""},
 	}
 }
 
