@@ -88,6 +88,8 @@ func MarkAfter(t Transition) (mark terminal.Mark, changes bool) {
 	switch t.Event.Kind {
 	case Lose, Hold, Resolve:
 		return "", true
+	case Remark:
+		return t.Event.Mark, true
 	case Conclude, Find:
 	case GiveUp:
 		return "", t.After.State == Uncertain

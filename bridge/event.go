@@ -28,12 +28,13 @@ const (
 	Resolve                      // a person settled it
 	Report                       // MGR answered the notice with a 2xx
 	Late                         // a result turned up after the outcome was final
+	Remark                       // the terminal's last transaction was read anew before anything was sent
 	eventCount
 )
 
 var eventWords = [eventCount]string{
 	"accept", "expire", "arm", "give-up", "send", "see", "acknowledge", "conclude", "lose", "ask", "find",
-	"hold", "resolve", "report", "late",
+	"hold", "resolve", "report", "late", "remark",
 }
 
 func (k EventKind) String() string {
@@ -72,7 +73,7 @@ type Event struct {
 	Reference string            `json:"reference,omitempty"` // Accept
 	Driver    string            `json:"driver,omitempty"`    // Arm
 	Evidence  terminal.Evidence `json:"evidence,omitempty"`  // Arm
-	Mark      terminal.Mark     `json:"mark,omitempty"`      // Arm
+	Mark      terminal.Mark     `json:"mark,omitempty"`      // Arm, Remark
 	Result    *terminal.Result  `json:"result,omitempty"`    // See, Conclude, Find, Hold, Late
 	Reason    string            `json:"reason,omitempty"`    // Expire, GiveUp, Lose, Hold
 	Outcome   terminal.Outcome  `json:"outcome,omitzero"`    // Resolve

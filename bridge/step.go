@@ -26,6 +26,7 @@ var table = map[State]map[EventKind]struct {
 		GiveUp: {[]State{NotSent}, close1(NotSent)},
 	},
 	Armed: {
+		Remark:   {[]State{Armed}, remark},
 		Send:     {[]State{Sent}, move(Sent)},
 		See:      {[]State{Seen}, see},
 		GiveUp:   {[]State{NotSent}, close1(NotSent)},
@@ -119,6 +120,12 @@ func arm(p *Payment, e Event) ([]Effect, error) {
 		return nil, fmt.Errorf("it needs the driver's name")
 	}
 	p.State, p.Driver, p.Evidence, p.Mark, p.Armed = Armed, e.Driver, e.Evidence, e.Mark, e.At
+	return nil, nil
+}
+
+// remark takes a newer mark: the payment is compared with it from now on.
+func remark(p *Payment, e Event) ([]Effect, error) {
+	p.Mark = e.Mark
 	return nil, nil
 }
 

@@ -25,7 +25,7 @@ func minor(n int64) *int64 { return &n }
 var legal = map[State]map[EventKind]string{
 	None:         {Accept: "received"},
 	Received:     {Arm: "armed", Expire: "expired", GiveUp: "not_sent"},
-	Armed:        {Send: "sent", See: "seen", GiveUp: "not_sent", Conclude: "uncertain held approved declined", Lose: "uncertain"},
+	Armed:        {Remark: "armed", Send: "sent", See: "seen", GiveUp: "not_sent", Conclude: "uncertain held approved declined", Lose: "uncertain"},
 	Sent:         {See: "seen", GiveUp: "uncertain", Conclude: "uncertain held approved declined", Lose: "uncertain"},
 	Seen:         {See: "seen", Acknowledge: "acknowledged", GiveUp: "uncertain", Conclude: "uncertain held approved declined", Lose: "uncertain"},
 	Acknowledged: {See: "seen", GiveUp: "uncertain", Conclude: "uncertain held approved declined", Lose: "uncertain"},
@@ -339,6 +339,8 @@ func TestMarkAfter(t *testing.T) {
 		"held":                  {Event{Kind: Hold}, Held, terminal.Unknown, "", true},
 		"a person":              {Event{Kind: Resolve}, Declined, terminal.Declined, "", true},
 		"seen, not yet settled": {Event{Kind: See, Result: marked}, Seen, terminal.Unknown, "", false},
+		"read anew":             {Event{Kind: Remark, Mark: "164"}, Armed, terminal.Unknown, "164", true},
+		"told no more":          {Event{Kind: Remark}, Armed, terminal.Unknown, "", true},
 		"never sent":            {Event{Kind: GiveUp}, NotSent, terminal.Declined, "", false},
 		"gave up after sending": {Event{Kind: GiveUp}, Uncertain, terminal.Unknown, "", true},
 	} {
@@ -388,7 +390,7 @@ func TestWordsArePinned(t *testing.T) {
 	if got, want := strings.Join(states, " "), "none received armed sent seen acknowledged uncertain recovering held approved declined expired not_sent reported"; got != want {
 		t.Errorf("states are %q", got)
 	}
-	if got, want := strings.Join(events, " "), "accept expire arm give-up send see acknowledge conclude lose ask find hold resolve report late"; got != want {
+	if got, want := strings.Join(events, " "), "accept expire arm give-up send see acknowledge conclude lose ask find hold resolve report late remark"; got != want {
 		t.Errorf("events are %q", got)
 	}
 }

@@ -22,6 +22,8 @@ func (e Event) Words() string {
 			return "About to ask the terminal; its last transaction is known, to compare with."
 		}
 		return "About to ask the terminal; it does not tell its last transaction."
+	case Remark:
+		return "The terminal's last transaction is another one by now; it is compared with that."
 	case GiveUp:
 		return "Given up: " + e.Reason
 	case Send:

@@ -59,6 +59,7 @@ func (w *worker) pay(ctx context.Context, p bridge.Payment) {
 	})
 	r = clean(r)
 	p = lent.close()
+	w.mark = p.Mark // the driver may have read it anew
 	e := bridge.Event{Kind: bridge.Conclude, Result: &r}
 	switch {
 	case errors.Is(err, terminal.ErrNotSent):

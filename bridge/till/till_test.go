@@ -360,6 +360,33 @@ func TestLeftBehindDriver(t *testing.T) {
 	})
 }
 
+// A mark that the driver read anew is what the payment, and after a refusal the next one, is compared with.
+func TestMarkReadAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{}
+		s.pay = func(_ context.Context, r terminal.Request, till terminal.Till) (terminal.Result, error) {
+			if s.paid() == 1 {
+				if err := till.Mark("7"); err != nil {
+					t.Error(err)
+				}
+			}
+			till.Progress(terminal.Progress{Stage: terminal.Sent})
+			return terminal.Result{Outcome: terminal.Declined, Proof: terminal.Refused}, nil
+		}
+		b := start(t, newMemory(), s)
+		ready(t, b)
+		for n := range 2 {
+			if _, err := b.Accept(t.Context(), order(n)); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if p := b.journal.get(order(n).UUID); p.State != bridge.Declined || p.Mark != "7" {
+				t.Errorf("payment %d is %s with mark %q", n, p.State, p.Mark)
+			}
+		}
+	})
+}
+
 func TestStoppingRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, newMemory(), &script{})
