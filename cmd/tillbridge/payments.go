@@ -21,8 +21,7 @@ func (p *program) paymentsVerb() *cobra.Command {
 		Use: "payments", Short: "look at the journal's payments, and settle one that is not known", Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	list, show, resolve := p.listVerb(&file), p.showVerb(&file), p.resolveVerb(&file)
-	for _, c := range []*cobra.Command{list, show, resolve} {
+	for _, c := range []*cobra.Command{p.listVerb(&file), p.showVerb(&file), p.resolveVerb(&file), p.pruneVerb(&file)} {
 		configFlag(c, &file)
 		cmd.AddCommand(c)
 	}

@@ -124,6 +124,8 @@ type rig struct {
 	bridge *child
 	door   string // URL of the webhook
 	n      int
+
+	settings string // the text of the settings file
 }
 
 // newRig opens a shop whose terminal is on a pseudo-terminal ("pty") or on TCP ("tcp").
@@ -148,7 +150,7 @@ func newRig(t testing.TB, link string, simArgs ...string) *rig {
 		port = fmt.Sprintf("{tcp: %q}", r.sim.find(t, `^terminal: tcp (.*)`)[1])
 	}
 	r.face = r.sim.find(t, `^control: (.*)/`)[1]
-	r.write("config.yaml", fmt.Sprintf(`
+	r.settings = fmt.Sprintf(`
 listen: 127.0.0.1:0
 counter: 127.0.0.1:0
 journal: %s/journal.db
@@ -160,7 +162,8 @@ terminals:
     driver: zvt
     port: %s
     currency: EUR
-`, r.dir, passcode, r.notify.URL, port))
+`, r.dir, passcode, r.notify.URL, port)
+	r.write("config.yaml", r.settings)
 	r.start()
 	return r
 }
