@@ -23,10 +23,15 @@ type Notice struct {
 // under a clock that has been set back since, and is due.
 const tooFar = 24 * time.Hour
 
+const selectDue = selectPayment + ", o.attempts, o.next_at, o.last_error" + fromPayment + `
+	JOIN outbox o ON o.payment_id = p.id
+	WHERE o.next_at <= ? OR o.next_at > ? ORDER BY o.next_at, o.payment_id LIMIT ?`
+
 // Due is the notices that are due at a time, the longest due first, at most limit.
 func (r *Reader) Due(ctx context.Context, now time.Time, limit int) ([]Notice, error) {
 	var due []Notice
-	err := r.each(ctx, func(rows *sql.Rows) error {
+	rows, err := r.due.QueryContext(ctx, now.UnixMicro(), now.Add(tooFar).UnixMicro(), max(limit, 0))
+	err = readRows(rows, err, func(rows *sql.Rows) error {
 		var n Notice
 		var next int64
 		s, err := scanPayment(rows, &n.Attempts, &next, &n.LastError)
@@ -42,10 +47,7 @@ func (r *Reader) Due(ctx context.Context, now time.Time, limit int) ([]Notice, e
 		}
 		due = append(due, n)
 		return nil
-	}, selectPayment+", o.attempts, o.next_at, o.last_error"+fromPayment+`
-		JOIN outbox o ON o.payment_id = p.id
-		WHERE o.next_at <= ? OR o.next_at > ? ORDER BY o.next_at, o.payment_id LIMIT ?`,
-		now.UnixMicro(), now.Add(tooFar).UnixMicro(), max(limit, 0))
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read due notices: %w", err)
 	}
@@ -56,7 +58,7 @@ func (r *Reader) Due(ctx context.Context, now time.Time, limit int) ([]Notice, e
 // owed.
 func (r *Reader) NextDue(ctx context.Context) (time.Time, bool, error) {
 	var next sql.NullInt64
-	if err := r.read.QueryRowContext(ctx, "SELECT min(next_at) FROM outbox").Scan(&next); err != nil {
+	if err := r.nextDue.QueryRowContext(ctx).Scan(&next); err != nil {
 		return time.Time{}, false, fmt.Errorf("read next notice: %w", err)
 	}
 	if !next.Valid || next.Int64 == 0 {

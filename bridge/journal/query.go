@@ -19,6 +19,9 @@ import (
 type Reader struct {
 	read *sql.DB
 	path string
+
+	// What lies on the way of a payment is prepared once.
+	payment, due, nextDue *sql.Stmt
 }
 
 // OpenReadOnly opens a journal for reading, also while a daemon has it open: it takes no lock and can write
@@ -45,10 +48,31 @@ func newReader(ctx context.Context, path, mode string, known int) (*Reader, erro
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
 	r := &Reader{read: db, path: path}
-	if err := r.check(ctx, known); err != nil {
+	err = r.check(ctx, known)
+	if err == nil {
+		err = r.prepare(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return r, nil
+}
+
+// prepare prepares what is asked in every payment.
+func (r *Reader) prepare(ctx context.Context) (err error) {
+	for _, p := range []struct {
+		to   **sql.Stmt
+		text string
+	}{
+		{&r.payment, selectPayment + fromPayment + "WHERE p.uuid = ?"},
+		{&r.due, selectDue},
+		{&r.nextDue, "SELECT min(next_at) FROM outbox"},
+	} {
+		if *p.to, err = r.read.PrepareContext(ctx, p.text); err != nil {
+			return fmt.Errorf("open journal %s: %w", r.path, err)
+		}
+	}
+	return nil
 }
 
 // check asks the database what it is. The file is not read past SQLite: closing it would give up the locks
@@ -87,7 +111,7 @@ func (r *Reader) Payment(ctx context.Context, uuid string) (bridge.Payment, bool
 }
 
 func (r *Reader) stored(ctx context.Context, uuid string) (stored, error) {
-	return scanPayment(r.read.QueryRowContext(ctx, selectPayment+fromPayment+"WHERE p.uuid = ?", uuid))
+	return scanPayment(r.payment.QueryRowContext(ctx, uuid))
 }
 
 // Unsettled is every payment that is not decided yet, oldest first.
@@ -258,16 +282,20 @@ type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-func eachRow(ctx context.Context, q querier, row func(*sql.Rows) error, query string, args ...any) (err error) {
+func eachRow(ctx context.Context, q querier, row func(*sql.Rows) error, query string, args ...any) error {
 	rows, err := q.QueryContext(ctx, query, args...)
+	return readRows(rows, err, row)
+}
+
+// readRows hands over the rows of a query, and closes them.
+func readRows(rows *sql.Rows, err error, row func(*sql.Rows) error) error {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		if err := row(rows); err != nil {
-			return err
+			return errors.Join(err, rows.Close())
 		}
 	}
-	return rows.Err()
+	return errors.Join(rows.Err(), rows.Close())
 }

@@ -34,8 +34,9 @@ type Desk struct {
 	mu       sync.Mutex
 	lastRef  int64
 	stopping bool
-	again    map[string]int // how often MGR asked for an outcome that may be on its way already
-	owing    chan struct{}  // something is in again
+	again    map[string]int  // how often MGR asked for an outcome that may be on its way already
+	taking   map[string]bool // MGR has the notice, and the journal may or may not know
+	owing    chan struct{}   // something is in again
 }
 
 // Config is what a desk is made of.
@@ -63,7 +64,7 @@ type Terminal struct {
 func New(c Config, j Journal) (*Desk, error) {
 	d := &Desk{
 		journal: j, hooks: c.Hooks, log: c.Log, limit: c.QueueLimit, workers: map[string]*worker{},
-		again: map[string]int{}, owing: make(chan struct{}, 1),
+		again: map[string]int{}, taking: map[string]bool{}, owing: make(chan struct{}, 1),
 	}
 	if c.QueueLimit <= 0 {
 		return nil, errors.New("the queue limit must be more than zero")
@@ -188,7 +189,7 @@ func (d *Desk) repeat(ctx context.Context, known bridge.Payment, refusal error) 
 	case err != nil:
 		d.log.Error("send the outcome again", "uuid", known.UUID, "error", err)
 		d.prodOwing()
-	case !onTheWay:
+	case !onTheWay && !d.isTaking(known.UUID):
 		d.owe(known.UUID, -1)
 	}
 	d.hooks.Notify()
@@ -218,6 +219,29 @@ func (d *Desk) owed(uuid string) bool {
 	was := d.again[uuid] > 0
 	delete(d.again, uuid)
 	return was
+}
+
+// take notes that the notice of a payment is being taken out of the journal. While that has not succeeded the
+// notice may be out already, since a disk may keep what it says it lost; the one that a repeated webhook then puts
+// back would be taken out in its place.
+func (d *Desk) take(uuid string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.taking) < againMost {
+		d.taking[uuid] = true
+	}
+}
+
+func (d *Desk) taken(uuid string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.taking, uuid)
+}
+
+func (d *Desk) isTaking(uuid string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.taking[uuid]
 }
 
 func (d *Desk) prodOwing() {
@@ -264,6 +288,7 @@ func (d *Desk) payOwing(ctx context.Context) {
 
 // Reported records that MGR has the outcome of a payment. It may be called again.
 func (d *Desk) Reported(ctx context.Context, uuid string) error {
+	d.take(uuid)
 	p, err := d.payment(ctx, uuid)
 	if err != nil {
 		return err
@@ -273,8 +298,12 @@ func (d *Desk) Reported(ctx context.Context, uuid string) error {
 	} else {
 		_, err = d.apply(ctx, p, bridge.Event{Kind: bridge.Report, At: time.Now()})
 	}
-	if err != nil || !d.owed(uuid) {
+	if err != nil {
 		return err
+	}
+	d.taken(uuid)
+	if !d.owed(uuid) {
+		return nil
 	}
 	if _, err := d.journal.Renotify(ctx, uuid); err != nil {
 		d.owe(uuid, 1)

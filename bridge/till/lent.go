@@ -31,7 +31,9 @@ func (l *lent) Seen(r terminal.Result) error {
 }
 
 // Mark makes a newer mark durable.
-func (l *lent) Mark(m terminal.Mark) error { return l.record(bridge.Event{Kind: bridge.Remark, Mark: m}) }
+func (l *lent) Mark(m terminal.Mark) error {
+	return l.record(bridge.Event{Kind: bridge.Remark, Mark: m})
+}
 
 // Progress tells the clerk, and records the two steps that belong to the payment's life. That they are
 // missing in the journal proves nothing, so a failure to record them does not disturb the dialogue.

@@ -140,6 +140,9 @@ func (w *worker) must(ctx context.Context, p bridge.Payment, e bridge.Event) bri
 // tooLate handles an event that the core refused: the payment is read as it is now, and a result that
 // contradicts its final outcome is recorded as such, however long the journal takes.
 func (w *worker) tooLate(ctx context.Context, p bridge.Payment, e bridge.Event) bridge.Payment {
+	// Somebody else moved the payment on, or the disk kept a step that it said it lost; what is last in the terminal
+	// now is to be read anew.
+	w.mark = ""
 	for n := 0; ; n++ {
 		now, err := w.contrary(ctx, p.UUID, e.Result)
 		if err == nil {
