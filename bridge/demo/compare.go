@@ -55,11 +55,15 @@ func Compare(l Ledgers) Verdict {
 	}
 	for _, p := range l.Journal {
 		if p.Final() && p.Outcome == terminal.Approved && !c.take(p) {
-			c.differ(p, "the journal has it as approved, and the terminal has no such money.")
+			c.differ(p, "the journal has it as approved%s, and the terminal has no such money.", by(p))
 		}
 	}
 	for _, p := range l.Journal {
 		switch {
+		case p.Final() && p.Person != nil && p.Outcome == terminal.Declined:
+			if c.takeUndecided(p) {
+				c.differ(p, "it was settled as not charged%s, and the terminal took money for it.", by(p))
+			}
 		case p.Final():
 		case p.State == bridge.Held:
 			c.takeUndecided(p)
@@ -104,11 +108,22 @@ func (c *comparison) differ(p bridge.Payment, format string, args ...any) {
 	c.v.Differs = append(c.v.Differs, name(p.UUID, p.Amount.String())+": "+fmt.Sprintf(format, args...))
 }
 
+// by names the person who settled a payment, where one did.
+func by(p bridge.Payment) string {
+	if p.Person == nil {
+		return ""
+	}
+	return " by " + p.Person.Name
+}
+
 // take accounts for the money of an approved payment.
 func (c *comparison) take(p bridge.Payment) bool {
 	want, code := p.Amount, ""
+	if p.Result != nil { // of a payment that a person settled it is what the terminal had said before
+		want = p.Result.Captured(p.Amount)
+	}
 	if p.Person == nil && p.Result != nil {
-		want, code = p.Result.Captured(p.Amount), p.Result.AuthCode
+		code = p.Result.AuthCode
 	}
 	return c.takeFirst(func(e terminal.Entry) bool {
 		switch {
@@ -124,11 +139,11 @@ func (c *comparison) take(p bridge.Payment) bool {
 }
 
 // takeUndecided accounts for money that a payment may have moved.
-func (c *comparison) takeUndecided(p bridge.Payment) {
+func (c *comparison) takeUndecided(p bridge.Payment) bool {
 	if p.Armed.IsZero() {
-		return
+		return false
 	}
-	c.takeFirst(func(e terminal.Entry) bool {
+	return c.takeFirst(func(e terminal.Entry) bool {
 		if e.Reference != "" {
 			return e.Reference == p.Reference
 		}

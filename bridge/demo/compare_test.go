@@ -65,6 +65,19 @@ func TestCompare(t *testing.T) {
 			l.Journal[0].Person, l.Journal[0].Result = &bridge.Person{AuthCode: "77", TxnRef: "8"}, nil
 			l.MGR[0].Notices[0].AuthCode, l.MGR[0].Notices[0].TxnRef = "77", "8"
 		}, "", "", ""},
+		"a person approved another amount": {func(l *Ledgers) {
+			more := int64(1251)
+			l.Terminal[1].Minor = more
+			l.Journal[0].Person, l.Journal[0].Result = &bridge.Person{AuthCode: "123456", TxnRef: "163"}, &terminal.Result{CapturedMinor: &more}
+		}, "", "", ""},
+		"a person denied it wrongly": {func(l *Ledgers) {
+			denied(l)
+			l.Journal[0].Person, l.Terminal[1].Captured = &bridge.Person{Name: "Ann"}, true
+		}, "not charged by Ann", "", ""},
+		"a person denied it": {func(l *Ledgers) {
+			denied(l)
+			l.Journal[0].Person = &bridge.Person{Name: "Ann"}
+		}, "", "", ""},
 		"refused by the bridge": {func(l *Ledgers) {
 			l.MGR = append(l.MGR, standin.Payment{UUID: "p2", Asks: []standin.Ask{{Amount: "1", Status: 409}}})
 		}, "", "", ""},

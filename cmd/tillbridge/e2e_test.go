@@ -3,11 +3,8 @@ package main
 import (
 	"context"
 	"net/http"
-	"runtime"
 	"sync"
-	"syscall"
 	"testing"
-	"time"
 
 	"tillbridge/bridge"
 	"tillbridge/bridge/standin"
@@ -136,35 +133,6 @@ func mgrDown(t *testing.T, link string) {
 	r.verify()
 }
 
-// restarts kills the bridge at each durable step of a payment and starts it again.
-func restarts(t *testing.T, link string) {
-	if runtime.GOOS == "windows" {
-		t.Skip("a process cannot be stopped and continued here, which this test needs")
-	}
-	r := newRig(t, link, "--outcome", "approved", "--think", "20ms")
-	hit := map[bridge.State]int{}
-	for _, at := range []bridge.State{bridge.Received, bridge.Armed, bridge.Sent, bridge.Seen, bridge.Acknowledged, bridge.Approved} {
-		id := r.uuid()
-		r.until("the terminal is ready", func() bool { return r.ready() })
-		var asked sync.WaitGroup
-		asked.Go(func() {
-			// No answer comes where the bridge dies first; MGR is told the outcome all the same.
-			_, _, _ = r.mgr.Charge(context.Background(), r.door, standin.Charge{Amount: amountOf(r.n), Customer: "customer", UUID: id})
-		})
-		met := r.slowMotion(id, at)
-		hit[met]++
-		t.Logf("note: %s: aimed at %s, killed at %s", link, at, met)
-		r.bridge.kill()
-		asked.Wait()
-		r.start()
-		r.agree(id, r.captured(id))
-	}
-	r.verify()
-	if len(hit) < 3 {
-		t.Errorf("the kills met the states %v only", hit)
-	}
-}
-
 // captured is how often the terminal took the money of a payment, once MGR was told of it.
 func (r *rig) captured(id string) int {
 	r.t.Helper()
@@ -176,28 +144,4 @@ func (r *rig) captured(id string) int {
 		}
 	}
 	return min(n, 1)
-}
-
-// slowMotion lets the bridge run in slices shorter than its journal's commits, and leaves it stopped once the
-// journal has a payment at a state, or beyond it. It returns the state that the payment was left in.
-func (r *rig) slowMotion(id string, at bridge.State) bridge.State {
-	r.t.Helper()
-	process := r.bridge.cmd.Process
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
-		if err := process.Signal(syscall.SIGSTOP); err != nil {
-			r.t.Fatal(err)
-		}
-		if s := r.payment(id).State; s >= at && s != bridge.None {
-			return s
-		}
-		if err := process.Signal(syscall.SIGCONT); err != nil {
-			r.t.Fatal(err)
-		}
-		// A slice is shorter than a commit of the journal, which syncs the disk.
-		for slice := time.Now().Add(100 * time.Microsecond); time.Now().Before(slice); {
-			runtime.Gosched()
-		}
-	}
-	r.t.Fatalf("payment %s did not come to %s", id, at)
-	return bridge.None
 }

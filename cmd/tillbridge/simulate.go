@@ -21,16 +21,15 @@ import (
 
 // simulation is what the verb simulate was asked for.
 type simulation struct {
-	driver       terminal.Driver
-	pty, tcp     string
-	control      string
-	currency     string
-	outcome      string
-	think        time.Duration
-	terminalID   string
-	manual       []string // presses at the start
-	baud         int
-	restoreAfter time.Duration
+	driver     terminal.Driver
+	pty, tcp   string
+	control    string
+	currency   string
+	outcome    string
+	think      time.Duration
+	terminalID string
+	manual     []string // presses at the start
+	baud       int
 }
 
 func (p *program) simulateVerb() *cobra.Command {

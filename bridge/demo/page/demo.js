@@ -63,8 +63,9 @@ function drawPopup() {
 function drawBridge() {
   const b = view.bridge;
   const alive = b.state === "running" || b.state === "starting";
+  const asks = ["uncertain", "recovering"].includes(view.story.state);
   const words = {
-    "running": ["good", "Running", view.verdict.held && view.verdict.held.length ? "A payment is on hold. The terminal takes no other until a person has settled it on the counter screen." : b.reached ? "It has reached the terminal and writes every step into its journal before it does the next." : "It looks for the terminal."],
+    "running": ["good", "Running", asks ? "It asks the terminal what became of the payment, however long that takes. It sends nothing again." : view.verdict.held && view.verdict.held.length ? "A payment is on hold. The terminal takes no other until a person has settled it on the counter screen." : b.reached ? "It has reached the terminal and writes every step into its journal before it does the next." : "It looks for the terminal."],
     "starting": ["doubt", "Starting", ""],
     "killed": ["bad", "Killed", "It had no time to say or write anything. What became of a payment in progress it will ask the terminal when it is started again."],
     "stopped": ["bad", "Stopped", "It ended in good order."],
