@@ -252,3 +252,12 @@ func FuzzTLV(f *testing.F) {
 		}
 	})
 }
+
+func TestWireWords(t *testing.T) {
+	if got := (&BCDError{Offset: 3, Nibble: 0xB}).Error(); got != "nibble 3 is B, not a decimal digit" {
+		t.Errorf("a bad nibble reads %q", got)
+	}
+	if got := DLEAck.String() + " " + DLEGarbage.String() + " " + DLEKind(99).String(); got != "ack garbage unknown" {
+		t.Errorf("kinds read %q", got)
+	}
+}
