@@ -12,7 +12,7 @@
 // 429 for the rest of that minute without looking at the passcode. The loopback is the exception: MGR's page in the
 // shop's own browser and a tunnel on the same PC call from there, and neither a foreign web page nor a stranger
 // behind the tunnel may lock the shop out. From the loopback the right passcode always passes, and the wrong
-// ones get 429. What slows guessing there is that the answer to a wrong passcode takes a second; at most 64 calls
+// ones get 429. What slows guessing there is that the answer to a wrong passcode takes a second; at most 256 calls
 // wait so at a time, and further ones get 429 at once. What stops it is a passcode of sixteen characters.
 //
 // The passcode, Basic credentials and bodies are neither logged nor sent back.

@@ -11,7 +11,7 @@ import (
 
 const (
 	passcodeHeader = "X-MGR-PASSCODE"
-	maxWaiting     = 64          // wrong passcodes whose answers are held back at a time
+	maxWaiting     = 256         // wrong passcodes whose answers are held back at a time
 	wrongDelay     = time.Second // for which they are
 )
 

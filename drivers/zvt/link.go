@@ -304,6 +304,17 @@ func (l *link) next(ctx context.Context, until time.Time, pokeable bool) ([]byte
 	return l.last, nil
 }
 
+// look takes what has come in and does not wait for more, but for the rest of a frame.
+func (l *link) look(ctx context.Context) error {
+	until := time.Now().Add(glance)
+	if l.serial != nil && l.serial.Partial() {
+		until = time.Now().Add(byteGap + glance)
+	} else if q, ok := l.port.(interface{ Quiet() bool }); ok && q.Quiet() {
+		return errSilent // a timer so short takes a millisecond, which the customer would wait for
+	}
+	return l.fill(ctx, until, false)
+}
+
 // overtaken tells whether the terminal has gone on to another message than the last one that was taken: then
 // it has given up waiting for the answer, and would take it for that of the other message. After its last
 // repetition (PA00P016 ch. 2) it is about to. After a time it is just repeating the message, and that gets the
@@ -313,11 +324,7 @@ func (l *link) overtaken(ctx context.Context) (bool, error) {
 		if l.serial == nil || looks > 0 && !l.serial.Partial() {
 			break
 		}
-		until := time.Now().Add(glance)
-		if l.serial.Partial() {
-			until = time.Now().Add(byteGap + glance)
-		}
-		if err := l.fill(ctx, until, false); err != nil && !errors.Is(err, errSilent) {
+		if err := l.look(ctx); err != nil && !errors.Is(err, errSilent) {
 			return false, err
 		}
 	}
@@ -332,11 +339,7 @@ func (l *link) overtaken(ctx context.Context) (bool, error) {
 // back. An error means that the line is gone.
 func (l *link) drain(ctx context.Context) (talked bool, err error) {
 	for range 64 {
-		until := time.Now().Add(glance)
-		if l.serial != nil && l.serial.Partial() {
-			until = time.Now().Add(byteGap + glance)
-		}
-		err := l.fill(ctx, until, false)
+		err := l.look(ctx)
 		talked = talked || len(l.queue) > 0
 		if e := l.dropUnasked(ctx); e != nil {
 			return talked, e

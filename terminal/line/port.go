@@ -183,6 +183,13 @@ func (p *serialPort) Read(b []byte) (int, error) {
 	}
 }
 
+// Quiet tells whether a Read would have to wait: nothing has come that was not read, and the line is there.
+func (p *serialPort) Quiet() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.closed && p.end == nil && len(p.inbox) == 0
+}
+
 func (p *serialPort) SetReadDeadline(t time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

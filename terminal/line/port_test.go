@@ -436,3 +436,29 @@ func TestSerialInboxIsBounded(t *testing.T) {
 		}
 	})
 }
+
+func TestSerialQuiet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := make(chan string, 1)
+		p, _ := fakePort(&fakeDevice{read: from(c)})
+		if !p.Quiet() {
+			t.Error("nothing has come, and it is not quiet")
+		}
+		c <- "x"
+		synctest.Wait()
+		if p.Quiet() {
+			t.Error("a byte has come, and it is quiet")
+		}
+		if _, err := p.Read(make([]byte, 9)); err != nil || !p.Quiet() {
+			t.Errorf("the byte was read (%v), and it is not quiet", err)
+		}
+		close(c)
+		<-p.Gone()
+		if p.Quiet() {
+			t.Error("the line is lost, and it is quiet")
+		}
+		if err := p.Close(); err != nil || p.Quiet() {
+			t.Errorf("closed (%v), and it is quiet", err)
+		}
+	})
+}
