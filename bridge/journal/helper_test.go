@@ -67,7 +67,7 @@ func order(n int) *bridge.Order {
 	return &bridge.Order{UUID: uuid(n), Customer: uuid(n + 1<<24), Terminal: "counter", Amount: terminal.Amount{Minor: 1250 + int64(n%1000), Currency: eur}}
 }
 
-func reference(n int) string { return fmt.Sprintf("%010X", 0xD3A0000000+n) }
+func reference(n int) string { return fmt.Sprintf("%010X", int64(0xD3A0000000)+int64(n)) }
 
 // approval is a result of about 350 bytes as JSON, as a ZVT terminal gives it.
 func approval(n int, proof terminal.Proof) *terminal.Result {

@@ -1,0 +1,32 @@
+# The commands that developers use. docs/performance.md says what bench measures, .ci/run is what every landing passes.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+# What bench printed, to be compared with the goals.
+RESULTS := $(or $(TMPDIR),/tmp)/tillbridge-bench.txt
+BENCH := go test -run '^$$' -timeout 30m
+
+.PHONY: build test bench ci torture
+
+build:
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o dist/ ./cmd/tillbridge
+
+test:
+	go test ./...
+
+# About seven minutes on an idle machine with two cores.
+bench:
+	{ $(BENCH) -bench '^Benchmark(Sync|Append)$$' -benchtime 2000x ./bridge/journal && \
+	$(BENCH) -bench '^BenchmarkDoor$$' -benchtime 1000x ./cmd/tillbridge && \
+	$(BENCH) -bench '^BenchmarkWire$$' -benchtime 300x ./cmd/tillbridge && \
+	$(BENCH) -bench '^BenchmarkTurnaround$$' -benchtime 40x ./cmd/tillbridge && \
+	$(BENCH) -bench '^BenchmarkMemory$$' -benchtime 1x ./cmd/tillbridge && \
+	$(BENCH) -bench '^BenchmarkStart$$' -benchtime 20x ./cmd/tillbridge && \
+	$(BENCH) -bench '^BenchmarkMillion$$' -benchtime 20000x ./bridge/journal; } | tee "$(RESULTS)"
+	go test ./cmd/tillbridge -run '^TestBenchTable$$' -count=1 -v -bench-results "$(RESULTS)"
+
+ci:
+	bash .ci/run
+
+torture:
+	go test -count=1 -timeout 12h ./bridge/simtest -payments 1000000
