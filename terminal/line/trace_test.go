@@ -178,7 +178,7 @@ func TestTraceNeverShowsACardNumber(t *testing.T) {
 		}
 		var out bytes.Buffer
 		trace := NewTrace(TraceOptions{Mask: plainText, Writer: &out})
-		now := time.Now()
+		now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) // its digits are in the text, and are no card's
 		for rest := "PAN=" + pan + ";"; rest != ""; {
 			n := 1 + random.IntN(len(rest))
 			trace.received(now, []byte(rest[:n]))
