@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"strings"
 	"time"
@@ -71,7 +70,7 @@ func (n *Notifier) do(ctx context.Context, j job) done {
 			return d // we stopped it, which tells nothing of MGR
 		}
 		d.sent = true
-		d.verdict = Judge(d.answer, j.Attempts, time.Now(), rand.Float64())
+		d.verdict = Judge(d.answer, j.Attempts, time.Now(), n.jitter())
 		d.verdict.Why = n.clean(d.verdict.Why)
 		if d.text != "" {
 			d.verdict.Why += " It wrote: " + d.text

@@ -268,3 +268,16 @@ func TestNobodyListens(t *testing.T) {
 		}
 	}, func(c *Config) { c.Hooks = Hooks{} })
 }
+
+// The share of chance in a wait can be given.
+func TestJitterAsConfigured(t *testing.T) {
+	for jitter, want := range map[float64]time.Duration{0: 800 * time.Millisecond, 0.5: time.Second, 1: 1200 * time.Millisecond} {
+		simulate(t, newBox("u-1"), unreachable, func(t *testing.T, w *world) {
+			sleep(want)
+			tries := w.mgr.of("u-1")
+			if len(tries) != 2 || tries[1].at.Sub(w.start) != want {
+				t.Errorf("jitter %v: tried %d times, want a second time after %s", jitter, len(tries), want)
+			}
+		}, func(c *Config) { c.Jitter = func() float64 { return jitter } })
+	}
+}

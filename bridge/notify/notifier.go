@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -58,8 +59,10 @@ type Config struct {
 	// of an answer is tried at once. It is asked every 2 s while something waits so. Nil for the addresses of the
 	// network interfaces.
 	Network func() string
-	Log     *slog.Logger
-	Hooks   Hooks
+	// Jitter is the share of chance in each wait, 0 to 1, as Judge takes it; nil for a random one.
+	Jitter func() float64
+	Log    *slog.Logger
+	Hooks  Hooks
 }
 
 // Notifier delivers notices.
@@ -70,6 +73,7 @@ type Notifier struct {
 	blank     *strings.Replacer // takes our secrets out of what others write
 	transport http.RoundTripper
 	network   func() string
+	jitter    func() float64
 	hooks     Hooks
 	log       *quiet
 
@@ -94,7 +98,7 @@ func New(c Config, o Outbox) (*Notifier, error) {
 		return nil, errors.New("the notifier needs a passcode")
 	}
 	n := &Notifier{
-		outbox: o, url: u, transport: c.Transport, network: c.Network, hooks: c.Hooks,
+		outbox: o, url: u, transport: c.Transport, network: c.Network, jitter: c.Jitter, hooks: c.Hooks,
 		log: &quiet{log: c.Log, most: linesAMinute}, kick: make(chan struct{}, 1), retry: make(chan struct{}, 1),
 		header: http.Header{
 			"Content-Type": {"application/json"}, "User-Agent": {"tillbridge"}, http.CanonicalHeaderKey(passcodeHeader): {c.Passcode},
@@ -115,6 +119,9 @@ func New(c Config, o Outbox) (*Notifier, error) {
 	}
 	if n.network == nil {
 		n.network = interfaces
+	}
+	if n.jitter == nil {
+		n.jitter = rand.Float64
 	}
 	return n, nil
 }

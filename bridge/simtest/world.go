@@ -1,245 +1,256 @@
 package simtest
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
+	"strings"
 	"sync"
 	"time"
 
 	"tillbridge/bridge"
-	"tillbridge/bridge/journal"
-	"tillbridge/bridge/notify"
-	"tillbridge/bridge/till"
 	"tillbridge/terminal"
-	"tillbridge/terminal/simulate"
 )
 
-// Till is one terminal of a world: how it is driven and how its own side is played.
-type Till struct {
-	Driver  terminal.Driver
-	Options any
-	Link    terminal.LinkKind
-	// Serve plays the terminal's side of one line until the line breaks.
-	Serve func(context.Context, terminal.Port)
-	// Watch is told of each write to the line just before it happens, to check from outside that what it asks
-	// for is durable; nil for none.
-	Watch func(b *Bridge, line []byte)
+var eur = terminal.Currency{Code: "EUR", Numeric: 978, Digits: 2}
+
+// actor is who acts. Each acts at instants of its own, so that no two act at the same one and the order of things
+// is that of the clock.
+type actor int
+
+// The actors. The notices of payment n are sent by actorNotices+n.
+const (
+	actorStory actor = iota
+	actorTill
+	actorBoot
+	actorSecond
+	actorAgain
+	actorNotices // of payment 0, and so on
+	actorForgets = actorNotices + 16
+	actors       = 64
+)
+
+// after is the actor's first instant at or after a time.
+func (a actor) after(t time.Time) time.Time {
+	return t.Add(time.Duration((int64(a) - t.UnixNano()%actors + actors) % actors))
 }
 
-// World is everything outside the bridge that outlives it: the journal's folder, the terminal, and MGR with a
-// memory of its own.
+// pass lets a moment pass, whose length depends on the seed and the instant.
+func (a actor) pass(w *World) {
+	now := time.Now()
+	d := time.Microsecond + time.Duration(mix(w.seed, uint64(a), uint64(now.UnixNano()))%uint64(200*time.Microsecond))
+	wait(a.after(now.Add(d)).Sub(now))
+}
+
+// wait lets virtual time pass: everything here runs inside a bubble of testing/synctest.
+func wait(d time.Duration) { <-time.After(d) }
+
+// Chooser decides which operations are struck.
+type Chooser interface {
+	// choose is asked at each operation, in their order; n counts them.
+	choose(w *World, op Op, n int) Fault
+}
+
+// World is one story's everything: the terminal, MGR, the disk, and the lives of the bridge.
 type World struct {
-	Folder   string
-	Currency terminal.Currency
-	Till     Till
+	seed    uint64
+	class   terminal.Evidence
+	chooser Chooser
+	start   time.Time
 
-	mu       sync.Mutex
-	told     map[string][]Told // by uuid
-	violated []string          // what a check at the moment of an operation found
-	unplug   bool
-	line     *simulate.PipeEnd // the newest line
-	serving  sync.WaitGroup
+	mu        sync.Mutex
+	offset    time.Duration // of the PC's wall clock
+	terminal  *Terminal
+	disk      *Disk
+	mgr       *MGR
+	life      *life // the newest; nil before the first
+	pays      []*pay
+	byUUID    map[string]*pay
+	byRef     map[string]*pay
+	current   string // uuid of the payment that is told of where an operation belongs to none
+	chance    bool   // faults strike by chance, and not as a list says
+	calm      bool   // no more faults
+	calmed    chan struct{}
+	diskUntil time.Time // every write fails until then
+	slow      bool      // the clock may be set back, and the terminal is one whose record is compared by the clock
+	ops       int
+	instant   time.Time // with counts, tells operations of one instant apart
+	counts    [opCount]uint64
+
+	hurry sync.WaitGroup // webhooks that MGR sends again at once
+
+	leaks chan string // what the log says of a card
+
+	faults     int
+	violations []string
+	holds      int
+	cells      *Coverage
+	tracing    bool
+	hash       uint64
+	trace      []string
 }
 
-// Told is one notice that reached MGR.
-type Told struct {
-	At                       time.Time
-	Status, AuthCode, TxnRef string
+func newWorld(seed uint64, class terminal.Evidence, c Chooser, cells *Coverage) *World {
+	w := &World{
+		seed: seed, class: class, chooser: c, start: time.Now(), calmed: make(chan struct{}), leaks: make(chan string, 1), byUUID: map[string]*pay{}, byRef: map[string]*pay{}, cells: cells,
+	}
+	w.terminal, w.disk, w.mgr = newTerminal(w, class), newDisk(w), &MGR{w: w}
+	return w
 }
 
-// NewWorld makes a world around a terminal.
-func NewWorld(folder string, c terminal.Currency, t Till) *World {
-	return &World{Folder: folder, Currency: c, Till: t, told: map[string][]Told{}}
+// pay is one payment as the oracle knows it.
+type pay struct {
+	n     int
+	order bridge.Order
+	ref   string
+
+	// At MGR.
+	accepted  []time.Time // when it got a 202
+	pending   int         // webhooks that are not answered yet
+	hurried   bool        // its repeated webhook is under way
+	lost      bool        // a 202 that MGR did not get
+	refusedIn *life       // where its last webhook was refused
+	unclear   bool        // that was no plain refusal: the bridge may have died or its disk failed
+	told      []Told
+	wants     time.Time // the last 202, after which MGR waits for a notice; zero where a restart excuses a second one
+
+	// At the terminal.
+	handed    int
+	taken     bool
+	stated    *message
+	captures  int
+	booking   *Booking // the captured one
+	disturbed bool
+	heard     bool // the terminal said something since the command
+
+	// In the journal.
+	armedWall   time.Time
+	offsetAtArm time.Duration
+	markless    bool
+	wrong       bool // a person settled it wrongly
+	person      bool
+	asked       terminal.Outcome // what the last recovery brought and is not yet in the journal
+	alarmDue    *life
+	alarms      int
 }
 
-// Told is what MGR was told of a payment so far.
-func (w *World) Told(uuid string) []Told {
+// add makes MGR want a payment.
+func (w *World) add(minor int64) *pay {
+	n := len(w.pays)
+	p := &pay{n: n, order: bridge.Order{
+		UUID: "pay-" + string(rune('a'+n)), Customer: "cust", Terminal: "counter", Amount: terminal.Amount{Minor: minor, Currency: eur},
+	}}
+	w.pays = append(w.pays, p)
+	w.byUUID[p.order.UUID] = p
+	return p
+}
+
+func (w *World) byReference(ref string) *pay {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return append([]Told(nil), w.told[uuid]...)
+	return w.byRef[ref]
 }
 
-// Violations are the broken rules that were seen from outside at the moment of an operation.
-func (w *World) Violations() []string {
+func (w *World) armedByTheWall(ref string) time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return append([]string(nil), w.violated...)
+	return w.byRef[ref].armedWall
 }
 
-func (w *World) violate(format string, args ...any) {
+func (w *World) noticeActor(uuid string) actor { return actorNotices + actor(w.byUUID[uuid].n) }
+
+// roll is a number from 0 to n-1 that depends on the seed and the moment.
+func (w *World) roll(op Op, n int) int {
+	return int(mix(w.seed, 77, uint64(op), uint64(time.Now().UnixNano()), w.counts[op]) % uint64(n))
+}
+
+// strike asks what strikes an operation. The world is locked.
+func (w *World) strike(op Op, uuid string) Fault {
+	now := time.Now()
+	if !now.Equal(w.instant) {
+		w.instant, w.counts = now, [opCount]uint64{}
+	}
+	w.counts[op]++
+	if op == opDue && w.counts[op] > 1 {
+		return None // whoever looks twice at the same instant sees the same
+	}
+	f := w.chooser.choose(w, op, w.ops)
+	w.ops++
+	if f == None && now.Before(w.diskUntil) && (op == opAccept || op == opAppend || op == opNote) {
+		if p := w.byUUID[uuid]; p != nil {
+			p.disturbed = true
+		}
+		return WriteLost
+	}
+	if f != None {
+		w.strikes(f, uuid)
+	}
+	return f
+}
+
+// strikes counts a fault, with the state of the payment that it strikes.
+func (w *World) strikes(f Fault, uuid string) {
+	if f.harms() {
+		w.faults++
+	}
+	state := w.disk.payments[uuid].State
+	w.cells.hit(state, f)
+	if p := w.byUUID[uuid]; p != nil {
+		p.disturbed = true
+	}
+}
+
+func (w *World) fail(p *pay, law, format string, args ...any) {
+	s := law + ": "
+	if p != nil {
+		s += p.order.UUID + ": "
+	}
+	s += fmt.Sprintf(format, args...)
+	w.say("VIOLATION %s", s)
+	w.violations = append(w.violations, s)
+}
+
+func (w *World) point(name string) { w.cells.point(name) }
+
+func (w *World) lockedPoint(name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.violated = append(w.violated, fmt.Sprintf(format, args...))
+	w.point(name)
 }
 
-// Unplug makes the terminal unreachable for whoever dials from now on, or reachable again.
-func (w *World) Unplug(gone bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.unplug = gone
-}
-
-// Cut breaks the line that there is, as a pulled cable does.
-func (w *World) Cut() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.line != nil {
-		w.line.Cut()
+// say adds a line to the story.
+func (w *World) say(format string, args ...any) {
+	if w.tracing {
+		w.sayAt(time.Now(), format, args...)
 	}
 }
 
-// Settle returns when every line of the terminal has ended.
-func (w *World) Settle() { w.serving.Wait() }
-
-// Bridge is one life of the daemon's money path: the real journal, worker and notifier, with a fuse in each of
-// their ways to the world.
-type Bridge struct {
-	Journal *journal.Journal
-	Desk    *till.Desk
-	Fuse    *Fuse
-
-	world *World
-	stop  context.CancelFunc
-	ended sync.WaitGroup
+func (w *World) sayAt(at time.Time, format string, args ...any) {
+	if !w.tracing {
+		return
+	}
+	w.trace = append(w.trace, fmt.Sprintf("%12.6f s  %s", at.Sub(w.start).Seconds(), fmt.Sprintf(format, args...)))
 }
 
-// Start begins a life of the bridge. An error means that the fuse blew before it was up.
-func (w *World) Start(ctx context.Context, f *Fuse, log io.Writer) (*Bridge, error) {
-	j, err := journal.Open(ctx, w.Folder+"/journal.db", journal.Options{ReserveBytes: 64 << 10, CheckEvery: time.Hour})
-	if err != nil {
-		return nil, err
+// note adds an operation to the trace.
+func (w *World) note(op Op, uuid, detail string, f Fault) {
+	if f == None && (op == opDue || op == opRead) {
+		return // how often one looks at the same instant says nothing
 	}
-	ctx, stop := context.WithCancel(ctx)
-	b := &Bridge{Journal: j, Fuse: f, world: w, stop: stop}
-	f.OnBlow(stop)
-	logger := newLogger(log)
-	mine := &fusedJournal{Journal: j, fuse: f}
-	var notifier *notify.Notifier
-	b.Desk, err = till.New(till.Config{
-		Terminals: []till.Terminal{{
-			Name: "counter", Driver: w.Till.Driver, Options: w.Till.Options, Currency: w.Currency, Line: "memory",
-			Link: w.Till.Link, Dial: b.dial,
-		}},
-		QueueLimit: time.Minute, Log: logger,
-		Hooks: till.Hooks{Notify: func() { notifier.Kick() }, Changed: func() {}, Alarm: func() {}},
-	}, mine)
-	if err != nil {
-		return nil, err
+	w.hash = mix(w.hash, uint64(time.Since(w.start)), uint64(op), uint64(f), uint64(len(detail)))
+	if !w.tracing {
+		return
 	}
-	notifier, err = notify.New(notify.Config{
-		URL: "http://mgr.invalid/notify", Passcode: "passcode", Transport: &wire{world: w, bridge: b}, Log: logger,
-		Network: func() string { return "" },
-	}, &outbox{fusedJournal: mine, bridge: b})
-	if err != nil {
-		return nil, err
+	s := op.String()
+	if detail != "" {
+		s += " (" + detail + ")"
 	}
-	ready := make(chan struct{})
-	failed := make(chan error, 1)
-	b.ended.Go(func() { notifier.Run(ctx) })
-	b.ended.Go(func() { failed <- b.Desk.Run(ctx, func() { close(ready) }) })
-	select {
-	case <-ready:
-		return b, nil
-	case err := <-failed:
-		b.Stop()
-		return nil, fmt.Errorf("start: %w", errors.Join(err, context.Cause(ctx)))
+	if uuid != "" && op != opGreet && op != opDial {
+		s += " of " + uuid
 	}
+	if f != None {
+		s += " — FAULT: " + f.String()
+	}
+	w.say("%s", s)
 }
 
-// Stop ends the life. After the fuse blew it only sweeps up: nothing reaches the world any more.
-func (b *Bridge) Stop() {
-	b.stop()
-	b.ended.Wait()
-	_ = b.Journal.Close()
-}
-
-func (b *Bridge) dial(ctx context.Context) (terminal.Port, error) {
-	w := b.world
-	var port terminal.Port
-	err := b.Fuse.Do("dial", func() error {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if w.unplug {
-			return errors.New("nothing is plugged in")
-		}
-		mine, theirs := simulate.Pipe()
-		w.line = mine
-		w.serving.Go(func() {
-			w.Till.Serve(context.WithoutCancel(ctx), theirs)
-			_ = theirs.Close()
-		})
-		port = Fused(mine, b.Fuse, func(line []byte) {
-			if w.Till.Watch != nil {
-				w.Till.Watch(b, line)
-			}
-		})
-		return nil
-	})
-	return port, err
-}
-
-func (b *Bridge) byReference(ref string) (bridge.Payment, bool) {
-	all, err := b.Journal.List(context.Background(), journal.Filter{Limit: 100})
-	if err != nil {
-		return bridge.Payment{}, false
-	}
-	for _, p := range all {
-		if p.Reference == ref {
-			return p.Payment, true
-		}
-	}
-	return bridge.Payment{}, false
-}
-
-// Charge is MGR's webhook: it returns nil once MGR has its 202.
-func (b *Bridge) Charge(ctx context.Context, o bridge.Order) error {
-	if _, err := b.Desk.Accept(ctx, o); err != nil {
-		return err
-	}
-	return b.Fuse.Do("answer 202", func() error {
-		p, ok, err := b.Journal.Payment(context.WithoutCancel(ctx), o.UUID)
-		if err != nil || !ok || p.State == bridge.None {
-			b.world.violate("I8: 202 was answered for a payment that the journal does not have (%v)", err)
-		}
-		return nil
-	})
-}
-
-// wire carries notices to MGR.
-type wire struct {
-	world  *World
-	bridge *Bridge
-}
-
-func (n *wire) RoundTrip(r *http.Request) (*http.Response, error) {
-	err := n.bridge.Fuse.Do("notify MGR", func() error {
-		var body struct {
-			UUID     string `json:"payment_uuid"`
-			Status   string `json:"status"`
-			AuthCode string `json:"auth_code"`
-			TxnRef   string `json:"txn_ref"`
-		}
-		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-			return err
-		}
-		p, ok, err := n.bridge.Journal.Payment(context.WithoutCancel(r.Context()), body.UUID)
-		if err != nil || !ok || !p.Final() {
-			n.world.violate("I8: MGR was told %s while the journal said %s (%v)", body.Status, p.State, err)
-		}
-		n.world.mu.Lock()
-		defer n.world.mu.Unlock()
-		n.world.told[body.UUID] = append(n.world.told[body.UUID], Told{time.Now(), body.Status, body.AuthCode, body.TxnRef})
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &http.Response{
-		StatusCode: http.StatusOK, Status: "200 OK", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{}, Body: http.NoBody, Request: r,
-	}, nil
-}
+// Story is what happened, one line each.
+func (w *World) Story() string { return strings.Join(w.trace, "\n") }

@@ -278,7 +278,7 @@ func (d *Desk) payOwing(ctx context.Context) {
 				d.prodOwing()
 				break
 			}
-			if !there {
+			if !there && !d.isTaking(uuid) {
 				d.owed(uuid)
 			}
 		}
@@ -332,12 +332,38 @@ func (d *Desk) Resolve(ctx context.Context, uuid string, approved bool, who brid
 	}
 	t, err := d.apply(ctx, p, e)
 	if err != nil {
-		return err
+		return d.unsettled(ctx, p, who, err)
 	}
 	if w := d.workers[p.Terminal]; w != nil {
 		w.settled(t.After)
 	}
 	return nil
+}
+
+// unsettled looks whether a payment is settled although a person's word could not be recorded: a disk that fails
+// in the very commit may have kept it, or it was settled meanwhile. Its terminal must not stay bound to it.
+func (d *Desk) unsettled(ctx context.Context, p bridge.Payment, who bridge.Person, cause error) error {
+	w := d.workers[p.Terminal]
+	now, err := d.payment(context.WithoutCancel(ctx), p.UUID)
+	switch {
+	case err != nil:
+		if w != nil && w.Driver.Name == p.Driver {
+			_ = w.askAgain(p) // by the terminal's answer it is seen where the payment is
+		}
+		return errors.Join(cause, err)
+	case !now.Final():
+		return cause
+	}
+	if w != nil {
+		w.settled(now)
+	}
+	d.hooks.Notify()
+	d.hooks.Changed()
+	var refused *bridge.RefusedError
+	if !errors.As(cause, &refused) && now.Person != nil && *now.Person == who {
+		return nil
+	}
+	return cause
 }
 
 // AskAgain makes the terminal of a held payment be asked once more.

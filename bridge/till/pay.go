@@ -52,6 +52,10 @@ func (w *worker) ready(ctx context.Context) error {
 
 // pay calls the driver, once, and records how the dialogue ended.
 func (w *worker) pay(ctx context.Context, p bridge.Payment) {
+	if ctx.Err() != nil { // a bridge that stops begins nothing
+		w.must(ctx, p, bridge.Event{Kind: bridge.GiveUp, Reason: "The bridge was stopped before anything was sent to the terminal."})
+		return
+	}
 	lent := &lent{w: w, p: p}
 	session, request := w.session, p.Request()
 	r, err := guarded(ctx, w, payLimit, func(ctx context.Context) (terminal.Result, error) {
@@ -191,6 +195,16 @@ func (w *worker) hold(p bridge.Payment) {
 func (w *worker) keepMark(t bridge.Transition) {
 	if mark, changes := bridge.MarkAfter(t); changes {
 		w.mark = mark
+	}
+}
+
+// poked takes up a poke that has come, so that what people and MGR want goes before the state of the line.
+func (w *worker) poked() bool {
+	select {
+	case <-w.poke:
+		return true
+	default:
+		return false
 	}
 }
 

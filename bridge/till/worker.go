@@ -45,15 +45,6 @@ func newWorker(d *Desk, t Terminal) *worker {
 	}
 }
 
-// adopt takes an open payment of an earlier run in hand, before run. One terminal has at most one that binds
-// it, since a frozen or busy terminal takes no other.
-func (w *worker) adopt(p bridge.Payment) {
-	if p.State == bridge.Held && !p.Frozen() {
-		return
-	}
-	w.hand = &p
-}
-
 // accept makes a new payment durable and hands it to the run goroutine.
 func (w *worker) accept(ctx context.Context, o bridge.Order) error {
 	w.mu.Lock()
@@ -78,64 +69,6 @@ func (w *worker) accept(ctx context.Context, o bridge.Order) error {
 func (w *worker) take(p bridge.Payment) {
 	w.hand, w.progress = &p, ""
 	w.prod()
-}
-
-// written looks whether an order stands in the journal although it could not be told that it does: a disk that
-// fails in the very commit may have kept it. Where the journal cannot be read either, MGR is told that the
-// order is not taken, and it is given up as soon as it can be read. The caller holds mu.
-func (w *worker) written(ctx context.Context, o bridge.Order, cause error) error {
-	if errors.Is(cause, bridge.ErrExists) {
-		return cause
-	}
-	p, there, err := w.desk.journal.Payment(context.WithoutCancel(ctx), o.UUID)
-	switch {
-	case err != nil:
-		w.doubt = true
-		w.prod()
-		return errors.Join(cause, err)
-	case there && p.State == bridge.Received && p.Digest() == o.Digest():
-		w.take(p)
-		return nil
-	}
-	return cause
-}
-
-// repeated answers a webhook that came again for an order that nobody has begun. One that MGR was not told we
-// have is taken now.
-func (w *worker) repeated(known bridge.Payment) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	switch {
-	case w.hand != nil && w.hand.UUID == known.UUID, !w.doubt:
-		return nil
-	case w.hand != nil || w.desk.refusing():
-		return w.refusal(known.Order)
-	}
-	w.take(known)
-	return nil
-}
-
-// giveUpDoubtful ends the orders in the journal that MGR was not told we have; nothing was sent for them.
-func (w *worker) giveUpDoubtful(ctx context.Context) error {
-	open, err := w.desk.journal.Unsettled(ctx)
-	if err != nil {
-		return err
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, p := range open {
-		if p.Terminal != w.Name || p.State != bridge.Received || w.hand != nil && w.hand.UUID == p.UUID {
-			continue
-		}
-		_, err := w.desk.apply(ctx, p, bridge.Event{
-			Kind: bridge.GiveUp, At: time.Now(), Reason: "The bridge could not tell MGR that it had the payment, so nothing was sent to the terminal.",
-		})
-		if err != nil {
-			return err
-		}
-	}
-	w.doubt = false
-	return nil
 }
 
 // refusal says why the terminal takes no payment now. The caller holds mu.
@@ -244,14 +177,11 @@ func (w *worker) say(h bridge.TerminalHealth, text string) {
 func (w *worker) run(ctx context.Context) {
 	defer w.drop()
 	for ctx.Err() == nil {
-		if wait := w.turn(ctx); wait != 0 {
+		if wait := w.turn(ctx); wait != 0 && !w.poked() {
 			w.rest(ctx, wait)
 		}
 	}
 }
-
-// doubtEvery is how often the journal is asked again for an order that was not answered.
-const doubtEvery = 2 * time.Second
 
 // forever is the wait of a worker that has nothing to do until it is poked.
 const forever = time.Duration(1<<63 - 1)
@@ -379,7 +309,7 @@ func (w *worker) missing(err error) {
 	w.failed++
 	w.say(bridge.Gone, sentence(err))
 	if w.failed == 1 || w.failed%100 == 0 {
-		w.log.Warn("terminal not reached", "attempt", w.failed, "error", err)
+		w.log.Warn("terminal not reached", "attempt", w.failed, "error", terminal.MaskCardNumbers(err.Error()))
 	}
 }
 
@@ -394,7 +324,7 @@ func (w *worker) drop() {
 	}
 	_, err := guarded(context.Background(), w, grace, func(context.Context) (struct{}, error) { return struct{}{}, s.Close() })
 	if err != nil {
-		w.log.Debug("close session", "error", err)
+		w.log.Debug("close session", "error", terminal.MaskCardNumbers(err.Error()))
 	}
 	w.lease.end()
 	w.lease = nil
@@ -445,8 +375,9 @@ func guarded[T any](ctx context.Context, w *worker, limit time.Duration, f func(
 		defer close(back)
 		defer func() {
 			if r := recover(); r != nil {
-				w.log.Error("the driver panicked", "panic", terminal.MaskCardNumbers(fmt.Sprint(r)))
-				done <- answer{err: fmt.Errorf("the driver broke down: %v", r)}
+				what := terminal.MaskCardNumbers(fmt.Sprint(r))
+				w.log.Error("the driver panicked", "panic", what)
+				done <- answer{err: fmt.Errorf("the driver broke down: %s", what)}
 			}
 		}()
 		v, err := f(ctx)

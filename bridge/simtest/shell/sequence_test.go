@@ -1,4 +1,4 @@
-package simtest
+package shell
 
 import (
 	"bytes"
