@@ -28,5 +28,8 @@ bench:
 ci:
 	bash .ci/run
 
+# The long set: hours.
 torture:
-	go test -count=1 -timeout 12h ./bridge/simtest -payments 1000000
+	go test -count=1 -timeout 24h -v ./bridge/simtest -run 'TestSimulation$$' -payments 10000000
+	go test -count=1 -timeout 24h -v ./bridge/simtest -run TestEveryFault -depth 3
+	TILLBRIDGE_THOROUGH=1 go test -count=1 -timeout 24h -v ./bridge/simtest/shell ./drivers/zvt
