@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -178,4 +179,19 @@ func raw(t testing.TB, path string) *sql.DB {
 	db.SetMaxOpenConns(1)
 	t.Cleanup(func() { _ = db.Close() }) // most tests close it before
 	return db
+}
+
+// chance is the seed of a test: always the same, unless TILLBRIDGE_SEED asks for another one to hunt with.
+func chance(t *testing.T) uint64 {
+	t.Helper()
+	text := os.Getenv("TILLBRIDGE_SEED")
+	if text == "" {
+		return 1
+	}
+	seed, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("TILLBRIDGE_SEED=%s is no seed: %v", text, err)
+	}
+	t.Logf("seed %d", seed)
+	return seed
 }

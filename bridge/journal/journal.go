@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // Options say how a journal is kept. The zero value is right for a shop.
@@ -204,7 +206,8 @@ func sound(ctx context.Context, db *sql.DB) error {
 // explain turns SQLite's word on a broken file into an error that says what to do.
 func (j *Journal) explain(err error) error {
 	var damaged *DamagedError
-	if isDamage(err) && !errors.As(err, &damaged) {
+	// Our own statements are right, so that one which SQLite cannot make out tells of a broken table of contents.
+	if (isDamage(err) || primary(err) == sqlite3.SQLITE_ERROR) && !errors.As(err, &damaged) {
 		return &DamagedError{Path: j.path, Err: err}
 	}
 	return err

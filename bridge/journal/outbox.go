@@ -97,8 +97,11 @@ func (j *Journal) Renotify(ctx context.Context, uuid string) (there bool, err er
 	case !s.Final():
 		return false, fmt.Errorf("send again: payment %s is %s and owes MGR nothing yet", uuid, s.State)
 	}
+	var next int64
+	if err = j.read.QueryRowContext(ctx, "SELECT next_at FROM outbox WHERE payment_id = ?", s.id).Scan(&next); err == nil && next == 0 {
+		return true, nil // as it mostly is when MGR asks many times at once
+	}
 	err = j.change(ctx, false, func(ctx context.Context, tx *sql.Tx) error {
-		var next int64
 		err := tx.QueryRowContext(ctx, "SELECT next_at FROM outbox WHERE payment_id = ?", s.id).Scan(&next)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
