@@ -67,7 +67,7 @@ func run(t *testing.T, dir string, p plan) (first, second bool) {
 		m.Decide = func(int) Decision { return p.decision }
 		w := NewWorld(dir, eur, Till{Driver: ModelDriver(p.class), Serve: m.Serve, Watch: WatchModel})
 		order := bridge.Order{UUID: "pay-1", Customer: "cust-1", Terminal: "counter", Amount: terminal.Amount{Minor: 1250, Currency: eur}}
-		var log bytes.Buffer
+		var log Story
 		got202 := false
 
 		life := func(f *Fuse, asks bool) *Bridge {
@@ -282,10 +282,10 @@ func TestCrashAtEveryOperation(t *testing.T) {
 	t.Logf("crash points: %d single, %d runs with those in recovery, %d classes", total, all, len(classes))
 }
 
-// stride is 1, for every operation; with -short, which is for the race detector, it is every seventh.
+// stride is 1, for every operation; with -short, which is for the race detector, it is every nineteenth.
 func stride() int {
 	if testing.Short() {
-		return 7
+		return 19
 	}
 	return 1
 }

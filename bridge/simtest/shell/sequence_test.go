@@ -1,7 +1,6 @@
 package shell
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +19,7 @@ type story struct {
 	model *Model
 	world *World
 	b     *Bridge
-	log   bytes.Buffer
+	log   Story
 }
 
 // tell plays a story inside a bubble.

@@ -1,9 +1,11 @@
 package shell
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"tillbridge/bridge"
@@ -76,4 +78,23 @@ func newLogger(w io.Writer) *slog.Logger {
 		}
 		return a
 	}}))
+}
+
+// Story is what a bridge logged. It may be read while the bridge goes on.
+type Story struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *Story) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(b)
+}
+
+// String is the story so far.
+func (s *Story) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
 }

@@ -118,7 +118,7 @@ func playZVT(t *testing.T, dir string, r zvtRun) (first, second bool) {
 			Serve: func(ctx context.Context, p terminal.Port) { _ = sim.Serve(ctx, observedPort{p, o}, r.link) },
 		})
 		order := bridge.Order{UUID: "pay-1", Customer: "cust-1", Terminal: "counter", Amount: terminal.Amount{Minor: 1250, Currency: eur}}
-		var log bytes.Buffer
+		var log Story
 		got202 := false
 		life := func(f *Fuse, asks bool) *Bridge {
 			b, err := w.Start(context.Background(), f, &log)
