@@ -93,17 +93,16 @@ func webhooks(t *testing.T, link string) {
 			status, problem, err := r.mgr.Charge(context.Background(), r.door, standin.Charge{Amount: "10.03", Customer: "customer", UUID: many})
 			mu.Lock()
 			defer mu.Unlock()
-			if told[status]++; err == nil && status != http.StatusAccepted {
-				t.Logf("webhook: %d %s", status, problem)
+			if told[status]++; err != nil || status != http.StatusAccepted {
+				t.Logf("webhook: %d %s %v", status, problem, err)
 			}
 		})
 	}
 	all.Wait()
-	// On a slow machine some get no answer in the five seconds that MGR waits.
-	if told[http.StatusAccepted]+told[0] != 1000 || told[http.StatusAccepted] < 100 {
+	if told[http.StatusAccepted] != 1000 {
 		t.Errorf("1,000 equal webhooks at once were answered %v, want 202 for each", told)
 	}
-	t.Logf("note: %s: 1,000 equal webhooks at once: %d answered 202, %d too late for MGR, one sale", link, told[http.StatusAccepted], told[0])
+	t.Logf("note: %s: 1,000 equal webhooks at once were answered %v", link, told)
 	r.agree(many, 1)
 	before, _ := r.mgr.Payment(many)
 	r.charge(many, "10.03") // its popup is open again, so that it wants to be told again
