@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"tillbridge/bridge"
 	"tillbridge/bridge/config"
 	"tillbridge/bridge/counter"
 	"tillbridge/bridge/journal"
@@ -79,7 +80,7 @@ func (h *house) build(ctx context.Context) (err error) {
 func (h *house) buildMoneyPath() (err error) {
 	m := h.settings.MGR
 	c := till.Config{QueueLimit: h.settings.QueueLimit, Log: h.o.Log, Hooks: till.Hooks{
-		Notify: func() { h.notifier.Kick() }, Changed: h.changed, Alarm: h.changed,
+		Notify: func() { h.notifier.Kick() }, Decided: func(n bridge.Notice) { h.notifier.Deliver(n) }, Changed: h.changed, Alarm: h.changed,
 	}}
 	d := webhook.Config{
 		Passcode: m.Passcode.Reveal(), Origins: m.AllowedOrigins, Hosts: h.settings.AllowedHosts,

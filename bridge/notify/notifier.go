@@ -79,6 +79,7 @@ type Notifier struct {
 
 	kick  chan struct{}
 	retry chan struct{}
+	fresh chan bridge.Notice
 }
 
 // New makes a notifier. It does nothing before Run.
@@ -100,6 +101,7 @@ func New(c Config, o Outbox) (*Notifier, error) {
 	n := &Notifier{
 		outbox: o, url: u, transport: c.Transport, network: c.Network, jitter: c.Jitter, hooks: c.Hooks,
 		log: &quiet{log: c.Log, most: linesAMinute}, kick: make(chan struct{}, 1), retry: make(chan struct{}, 1),
+		fresh: make(chan bridge.Notice, maxFresh),
 		header: http.Header{
 			"Content-Type": {"application/json"}, "User-Agent": {"tillbridge"}, http.CanonicalHeaderKey(passcodeHeader): {c.Passcode},
 			// An empty list sends nothing and tells net/http that a request may be repeated on a fresh connection
@@ -170,6 +172,16 @@ func interfaces() string {
 
 // Kick tells that a notice is due. It never blocks and may be called before and after Run.
 func (n *Notifier) Kick() { signal(n.kick) }
+
+// Deliver hands over a notice that has just come into the outbox, so that it need not be read from there. It never
+// blocks and may be called before and after Run. A notice that is not taken up from here is found in the outbox.
+func (n *Notifier) Deliver(notice bridge.Notice) {
+	select {
+	case n.fresh <- notice:
+	default:
+		n.Kick()
+	}
+}
 
 // Retry makes everything that waits because MGR did not answer due at once. It never blocks.
 func (n *Notifier) Retry() { signal(n.retry) }

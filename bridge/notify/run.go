@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"tillbridge/bridge"
 )
 
 const (
@@ -11,6 +13,7 @@ const (
 	maxRemembered = 256             // notices whose state is kept beside the journal; with so many, nothing new is taken up
 	maxNetwork    = 128             // of them, those that the journal knows as well and that wait for the network
 	lookEvery     = 2 * time.Second // at the network, while notices wait for it
+	maxFresh      = 16              // notices handed over that were not taken up yet
 	rescan        = time.Second     // of the outbox, while it holds what is being dealt with
 	longestWait   = time.Minute     // without looking: clocks jump
 	firstFault    = 250 * time.Millisecond
@@ -55,6 +58,8 @@ func (n *Notifier) Run(ctx context.Context) {
 		timer.Reset(time.Until(l.turn(ctx)))
 		select {
 		case <-ctx.Done():
+		case notice := <-n.fresh:
+			l.take(ctx, notice)
 		case <-n.kick:
 			l.scanAt = time.Time{}
 		case <-n.retry:
@@ -67,6 +72,15 @@ func (n *Notifier) Run(ctx context.Context) {
 		case <-timer.C:
 		}
 	}
+}
+
+// take starts a notice that was handed over, or leaves it to the outbox where it cannot be started now.
+func (l *loop) take(ctx context.Context, notice bridge.Notice) {
+	if _, known := l.memory[notice.UUID]; known || l.busy[notice.UUID] || l.free() == 0 || len(l.memory) >= maxRemembered || ctx.Err() != nil {
+		l.scanAt = time.Time{}
+		return
+	}
+	l.start(ctx, job{Owed: Owed{Notice: notice}})
 }
 
 // turn starts what is due and can be started, and tells when to look again where nothing happens before.

@@ -47,7 +47,7 @@ func (w *World) begin(log *slog.Logger) bool {
 			Name: "counter", Driver: l.modelDriver(), Currency: eur, Line: "memory", Link: terminal.LinkKind(w.seed % 2), Dial: l.dial,
 		}},
 		QueueLimit: time.Minute, Log: log,
-		Hooks: till.Hooks{Notify: func() { l.notifier.Kick() }, Changed: func() {}, Alarm: func() {}},
+		Hooks: till.Hooks{Notify: func() { l.notifier.Kick() }, Decided: func(n bridge.Notice) { l.notifier.Deliver(n) }, Changed: func() {}, Alarm: func() {}},
 	}, s)
 	l.notifier, err2 = notify.New(notify.Config{
 		URL: "http://mgr.invalid/notify", Passcode: "passcode", Transport: &way{l}, Log: log,

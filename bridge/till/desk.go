@@ -18,9 +18,12 @@ import (
 
 // Hooks are told of what happens; none of them may block.
 type Hooks struct {
-	Notify  func() // a notice is due
+	Notify  func() // the journal's outbox holds a notice that is due
 	Changed func() // something that a screen shows has changed
 	Alarm   func() // an alarm was raised
+	// Decided is told of a notice that has just become durable, in place of Notify, to spare reading it back. Nil
+	// for Notify.
+	Decided func(bridge.Notice)
 }
 
 // Desk is all tills of one bridge over one journal. Its methods may be called from any goroutine.
@@ -448,15 +451,23 @@ func (d *Desk) payment(ctx context.Context, uuid string) (bridge.Payment, error)
 }
 
 func (d *Desk) told(t bridge.Transition) {
+	if t.Has(bridge.Notify) { // first of all: the customer waits for it
+		d.decided(t.After)
+	}
 	d.log.Info("payment", "uuid", t.After.UUID, "terminal", t.After.Terminal, "event", t.Event.Kind.String(),
 		"state", t.After.State.String(), "amount", t.After.Amount.String(), "reason", t.After.Reason)
-	if t.Has(bridge.Notify) {
-		d.hooks.Notify()
-	}
 	if t.Has(bridge.Alarm) {
 		d.hooks.Alarm()
 	}
 	d.hooks.Changed()
+}
+
+func (d *Desk) decided(p bridge.Payment) {
+	if n, ok := p.Notice(); ok && d.hooks.Decided != nil {
+		d.hooks.Decided(n)
+		return
+	}
+	d.hooks.Notify()
 }
 
 // reference makes a name for a new payment: microseconds in base 36, always rising.

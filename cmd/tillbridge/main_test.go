@@ -18,7 +18,8 @@ var built = sync.OnceValues(func() (string, error) {
 	exe := filepath.Join(dir, "tillbridge")
 	out, err := exec.Command("go", "build", "-o", exe, "tillbridge/cmd/tillbridge").CombinedOutput()
 	if err != nil {
-		return dir, fmt.Errorf("build the program: %w\n%s", err, out)
+		_ = os.RemoveAll(dir) // an empty folder among the system's temporary files
+		return "", fmt.Errorf("build the program: %w\n%s", err, out)
 	}
 	return exe, nil
 })
@@ -26,8 +27,10 @@ var built = sync.OnceValues(func() (string, error) {
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if used.Load() {
-		exe, _ := built()
-		_ = os.RemoveAll(filepath.Dir(exe)) // a folder among the system's temporary files
+		// Where it could not be built there is nothing to remove, and what is above it is not ours.
+		if exe, err := built(); err == nil {
+			_ = os.RemoveAll(filepath.Dir(exe)) // a folder among the system's temporary files
+		}
 	}
 	os.Exit(code)
 }

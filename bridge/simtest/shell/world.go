@@ -125,7 +125,7 @@ func (w *World) Start(ctx context.Context, f *Fuse, log io.Writer) (*Bridge, err
 			Link: w.Till.Link, Dial: b.dial,
 		}},
 		QueueLimit: time.Minute, Log: logger,
-		Hooks: till.Hooks{Notify: func() { notifier.Kick() }, Changed: func() {}, Alarm: func() {}},
+		Hooks: till.Hooks{Notify: func() { notifier.Kick() }, Decided: func(n bridge.Notice) { notifier.Deliver(n) }, Changed: func() {}, Alarm: func() {}},
 	}, mine)
 	if err != nil {
 		return nil, err
