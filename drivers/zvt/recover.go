@@ -117,20 +117,26 @@ func (s *session) lastRecord(ctx context.Context) (StatusInformation, []byte, er
 	return *e.result, e.raw, nil
 }
 
-// enquiry is 05 01 (PA00P015 ch. 2.55).
-func (s *session) enquiry(ctx context.Context) (StatusReply, error) {
+// enquiry is 05 01 (PA00P015 ch. 2.55). It is asked a second time where what came is no answer to it: the end of
+// an earlier command, sent once more.
+func (s *session) enquiry(ctx context.Context) (reply StatusReply, err error) {
 	apdu, err := StatusEnquiry(&s.o.Password, nil)
 	if err != nil {
 		return StatusReply{}, err
 	}
-	e, err := s.command(ctx, apdu, nil)
-	if err != nil {
-		return StatusReply{}, err
+	for range 2 {
+		e, err := s.command(ctx, apdu, nil)
+		if err != nil {
+			return StatusReply{}, err
+		}
+		if err := s.refusal(e); err != nil {
+			return StatusReply{}, err
+		}
+		if reply = ReadStatusReply(e.end.Data, s.charset); !reply.Unread {
+			break
+		}
 	}
-	if err := s.refusal(e); err != nil {
-		return StatusReply{}, err
-	}
-	return ReadStatusReply(e.end.Data, s.charset), nil
+	return reply, nil
 }
 
 // Recover asks first whether the terminal is ready, for then no payment is running any more, and next for its

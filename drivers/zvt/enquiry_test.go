@@ -1,0 +1,57 @@
+package zvt
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+
+	"tillbridge/terminal"
+	"tillbridge/terminal/simulate"
+)
+
+// TestEnquiryAnsweredByAnEarlierEnd: the end of a registration that a terminal sends once more answers no status
+// enquiry (the sheet's example of one, 06 0F 0A 19 00 29 …); asked again, the terminal says how it is.
+func TestEnquiryAnsweredByAnEarlierEnd(t *testing.T) {
+	const registered = "060f0a1900" + "2929001006" + "490978"
+	for name, c := range map[string]struct {
+		script string
+		ready  bool
+		code   string
+	}{
+		"the end of a registration, then ready": {"hear 800000 " + registered + " hear hear 800000 060f0100 hear", true, "00"},
+		"the end of a registration, then busy":  {"hear 800000 " + registered + " hear hear 800000 060f019c hear", false, "9C"},
+		"the end of a registration again":       {"hear 800000 " + registered + " hear hear 800000 " + registered + " hear", false, "19"},
+		"ready at once":                         {"hear 800000 060f0100 hear", true, "00"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				till, far := simulate.Pipe()
+				o := NewOptions()
+				o.Register = false
+				s, err := open(t.Context(), terminal.Env{
+					Dial: func(context.Context) (terminal.Port, error) { return till, nil },
+					Link: terminal.TCP, Currency: euro, Log: slog.New(slog.DiscardHandler),
+				}, o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				played := make(chan error, 1)
+				go func() {
+					defer far.Close()
+					p := newPuppet(far, terminal.TCP)
+					p.silent = true
+					played <- playScript(p, c.script)
+				}()
+				h, err := s.(terminal.Prober).Probe(t.Context())
+				if err != nil || h.Ready != c.ready || h.Code[:2] != c.code {
+					t.Errorf("%+v %v", h, err)
+				}
+				if err := <-played; err != nil {
+					t.Error(err)
+				}
+				_ = s.Close()
+			})
+		})
+	}
+}
