@@ -121,6 +121,7 @@ func (h *house) terminal(t config.Terminal) (till.Terminal, error) {
 		return till.Terminal{
 			Name: t.Name, Driver: d, Options: t.Options, Currency: t.Currency, MaxMinor: t.MaxAmount.Minor,
 			Line: c.String(), Link: c.Kind(), Dial: func(ctx context.Context) (terminal.Port, error) { return c.Open(ctx) },
+			Identify: (&identity{journal: h.journal, name: t.Name, changed: h.changed}).check,
 		}, nil
 	}
 	return till.Terminal{}, fmt.Errorf("terminal %q: there is no driver %q", t.Name, t.Driver)
@@ -227,6 +228,8 @@ func (h *house) begin(doors, tills, notices *stage, failed chan<- error) error {
 		case err := <-down:
 			return fmt.Errorf("the tills: %w", err)
 		}
+		begin := time.Now()
+		tills.work.Go(func() { watchSleep(tills.ctx, func() instant { return look(begin) }, h.resumed) })
 		notices.work.Go(func() { h.notifier.Run(notices.ctx) })
 		run(doors, "MGR's door", func(ctx context.Context) error { return h.door.Serve(ctx, h.doorListener, h.tls) })
 		where.Door = h.doorListener.Addr().String()
@@ -289,6 +292,13 @@ func (h *house) wait(ctx context.Context, failed <-chan error, reload func() *co
 		case <-h.pulse:
 		}
 	}
+}
+
+// resumed is told that the computer slept, or that only its clock jumped.
+func (h *house) resumed(slept bool) {
+	h.o.Log.Warn("the computer slept or its clock jumped: the lines to the terminals are opened anew", "slept", slept)
+	h.desk.Resumed(slept)
+	h.notifier.Retry()
 }
 
 // changed is told of everything that a screen shows.

@@ -61,6 +61,13 @@ type Terminal struct {
 	Line     string // the port, in words for people
 	Link     terminal.LinkKind
 	Dial     func(context.Context) (terminal.Port, error)
+	// Watch closes returned when a line that could not be opened can be opened now, so that nobody waits for the
+	// next attempt; stop ends it. Nil, also as returned, where the line cannot be watched.
+	Watch func(context.Context) (returned <-chan struct{}, stop func())
+	// Identify is told which terminal answers, by its own number, before it is asked or paid anything. An error
+	// means that it is not the one that this till is for; its text goes to the clerk. Nil takes any. Drivers whose
+	// terminals do not tell are never asked.
+	Identify func(ctx context.Context, terminalID string) error
 }
 
 // New makes a desk. Nothing runs before Run.

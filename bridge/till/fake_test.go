@@ -169,6 +169,7 @@ type script struct {
 	mu    sync.Mutex
 	pays  int
 	opens int
+	id    string // the terminal's own number
 }
 
 func (s *script) driver() terminal.Driver {
@@ -215,6 +216,12 @@ func (s scripted) Mark(context.Context) (terminal.Mark, error) {
 	return s.mark()
 }
 
+func (s scripted) TerminalID() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.id
+}
+
 func (scripted) Close() error { return nil }
 
 func (s *script) paid() int {
@@ -249,15 +256,19 @@ type bench struct {
 }
 
 // start runs a desk with one terminal, "counter", until the test ends or stop is called.
-func start(t *testing.T, j *memory, s *script) *bench {
+func start(t *testing.T, j *memory, s *script, change ...func(*Terminal)) *bench {
 	t.Helper()
 	b := &bench{journal: j, script: s, notify: make(chan struct{}, 1)}
+	one := Terminal{
+		Name: "counter", Driver: s.driver(), Currency: eur,
+		Dial: func(context.Context) (terminal.Port, error) { return nil, errors.New("no line") },
+	}
+	for _, f := range change {
+		f(&one)
+	}
 	var err error
 	b.Desk, err = New(Config{
-		Terminals: []Terminal{{
-			Name: "counter", Driver: s.driver(), Currency: eur,
-			Dial: func(context.Context) (terminal.Port, error) { return nil, errors.New("no line") },
-		}},
+		Terminals:  []Terminal{one},
 		QueueLimit: time.Minute, Log: slog.New(slog.DiscardHandler),
 		Hooks: Hooks{Changed: func() {}, Alarm: func() {}, Notify: func() {
 			select {

@@ -30,6 +30,8 @@ type worker struct {
 	since    time.Time
 	progress string
 	session  terminal.Session
+	stale    bool               // the line is to be opened anew
+	wake     context.CancelFunc // ends the dialogue that is under way; nil where there is none
 
 	// The run goroutine's own.
 	mark   terminal.Mark
@@ -193,8 +195,12 @@ func (w *worker) turn(ctx context.Context) time.Duration {
 	if w.hand != nil {
 		p = *w.hand
 	}
-	again, doubt := w.again, w.doubt
+	again, doubt, stale := w.again, w.doubt, w.stale
+	w.stale = false
 	w.mu.Unlock()
+	if stale {
+		w.drop()
+	}
 	if doubt {
 		if err := w.giveUpDoubtful(ctx); err != nil {
 			w.log.Error("give up an order that was not answered", "error", err)
@@ -254,10 +260,17 @@ func (w *worker) rest(ctx context.Context, wait time.Duration) {
 	if w.Link == terminal.Serial {
 		gone = w.lease.gone()
 	}
+	var returned <-chan struct{}
+	if w.session == nil && w.Watch != nil {
+		back, stop := w.Watch(ctx)
+		defer stop()
+		returned = back
+	}
 	select {
 	case <-ctx.Done():
 	case <-w.poke:
 	case <-due:
+	case <-returned:
 	case <-gone:
 		w.missing(errors.New("the line was lost"))
 	}
@@ -299,8 +312,30 @@ func (w *worker) open(ctx context.Context) error {
 	w.mu.Lock()
 	w.session = s
 	w.mu.Unlock()
-	w.lease, w.failed, w.mark = l, 0, ""
+	w.lease, w.mark = l, ""
+	if err := w.identify(ctx); err != nil {
+		w.missing(err)
+		return err
+	}
+	w.failed = 0
 	return nil
+}
+
+// identify makes sure that the terminal that answers is the one that this till is for.
+func (w *worker) identify(ctx context.Context) error {
+	id := w.terminalID()
+	if id == "" || w.Identify == nil {
+		return nil
+	}
+	return w.Identify(context.WithoutCancel(ctx), id)
+}
+
+// terminalID is the terminal's own number; empty where it does not tell.
+func (w *worker) terminalID() string {
+	if i, ok := w.session.(terminal.Identifier); ok {
+		return i.TerminalID()
+	}
+	return ""
 }
 
 // missing drops the session after a failure and says so.
@@ -344,12 +379,8 @@ func (w *worker) readMark(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("read the terminal's last transaction: %w", err)
 	}
-	id := ""
-	if i, ok := w.session.(terminal.Identifier); ok {
-		id = i.TerminalID()
-	}
 	w.mark = mark // a payment is armed with it; what the journal keeps beside is for people
-	if err := w.desk.journal.SetMark(context.WithoutCancel(ctx), w.Name, mark, id); err != nil {
+	if err := w.desk.journal.SetMark(context.WithoutCancel(ctx), w.Name, mark, w.terminalID()); err != nil {
 		w.log.Error("keep the terminal's mark", "error", err)
 	}
 	return nil
@@ -370,6 +401,7 @@ func guarded[T any](ctx context.Context, w *worker, limit time.Duration, f func(
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	defer w.wakeable(cancel)()
 	done, back := make(chan answer, 1), make(chan struct{})
 	go func() {
 		defer close(back)
