@@ -31,7 +31,7 @@ import (
 // docs/performance.md says what each of them means.
 
 // shipped builds the program as it is shipped: without cgo and symbols.
-func shipped(b *testing.B) string {
+func shipped(b testing.TB) string {
 	b.Helper()
 	exe := filepath.Join(b.TempDir(), "tillbridge.exe") // a name that every system runs
 	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", exe, "tillbridge/cmd/tillbridge")

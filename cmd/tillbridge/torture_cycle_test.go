@@ -37,7 +37,7 @@ func (s *killShop) cycle(n int, p plan) error {
 		return errors.Join(err, fmt.Errorf("the terminal did something after the payment before was settled: %+v", more))
 	}
 	s.update(func() {
-		s.uuid, s.state, s.story, s.began, s.heard = fmt.Sprintf("%08d-0000-4000-8000-%012d", s.n, n), bridge.None, nil, time.Now(), time.Now()
+		s.uuid, s.state, s.story, s.began, s.heard = s.name(n), bridge.None, nil, time.Now(), time.Now()
 		s.faults, s.taken, s.cut, s.repeats = append([]standin.Answer(nil), p.faults...), false, p.cut, false
 	})
 	if err := s.sim.Press(p.script); err != nil {
@@ -62,6 +62,9 @@ func (s *killShop) cycle(n int, p plan) error {
 	s.settled = s.ledger()
 	return err
 }
+
+// name is the uuid of the n-th payment.
+func (s *killShop) name(n int) string { return fmt.Sprintf("%08d-0000-4000-8000-%012d", s.n, n) }
 
 // post lets MGR ask for the payment.
 func (s *killShop) post(ctx context.Context, posts *sync.WaitGroup, p plan) {
@@ -111,6 +114,7 @@ func (s *killShop) once(ctx context.Context, charge standin.Charge, insist bool)
 func (s *killShop) charge(ctx context.Context, door string, charge standin.Charge) int {
 	status, _, _ := s.mgr.Charge(ctx, door, charge) // MGR's ledger has the rest
 	if status == http.StatusAccepted {
+		s.trigger.saw(atAccepted, bridge.None)
 		s.update(func() { s.taken = true })
 	}
 	return status
@@ -237,6 +241,11 @@ func (s *killShop) idle(ctx context.Context) error {
 // compare looks at the three ledgers.
 func (s *killShop) compare(p plan) (v verdictOn, err error) {
 	v = verdictOn{script: p.script, minor: p.minor, before: s.lastBooked(), mute: s.premises.terminal.NoRepeatReceipt, keeps: s.premises.terminal.KeepOnLoss}
+	if s.power != nil {
+		if err := s.power.steady(); err != nil {
+			return v, err
+		}
+	}
 	s.mu.Lock()
 	v.again = s.repeats
 	s.mu.Unlock()
@@ -324,7 +333,7 @@ func (s *killShop) tell(ctx context.Context, body []byte) error {
 	if err := s.wait(ctx, func() bool { base = s.counter; return base != "" || s.victim.gone() }); err != nil || base == "" {
 		return err
 	}
-	password, err := os.ReadFile(filepath.Join(s.dir, "counter-password"))
+	password, err := os.ReadFile(filepath.Join(s.data, "counter-password"))
 	if err != nil {
 		return err
 	}

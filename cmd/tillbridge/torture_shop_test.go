@@ -28,6 +28,7 @@ import (
 type killShop struct {
 	n        int
 	exe, dir string
+	data     string // folder of the journal
 	premises premises
 	settings string
 	mgr      *standin.MGR
@@ -38,6 +39,7 @@ type killShop struct {
 	line     chan error         // how it ended
 
 	victim *victim
+	power  power // nil: it stays on when the program is killed
 	cuts   sync.WaitGroup
 
 	mu      sync.Mutex
@@ -63,13 +65,16 @@ type killShop struct {
 	tally   *killTally
 }
 
-// openKillShop opens a shop in a folder of its own.
-func openKillShop(n int, exe, folder string, p premises, tally *killTally) (_ *killShop, err error) {
+// openKillShop opens a shop in a folder of its own. What is given to change it is called before anything runs.
+func openKillShop(n int, exe, folder string, p premises, tally *killTally, change ...func(*killShop)) (_ *killShop, err error) {
 	dir, err := os.MkdirTemp(folder, "kills-")
 	if err != nil {
 		return nil, err
 	}
-	s := &killShop{n: n, exe: exe, dir: dir, premises: p, mgr: standin.New(standin.Options{Passcode: passcode}), line: make(chan error, 1), news: make(chan struct{}), tally: tally}
+	s := &killShop{n: n, exe: exe, dir: dir, data: dir, premises: p, mgr: standin.New(standin.Options{Passcode: passcode}), line: make(chan error, 1), news: make(chan struct{}), tally: tally}
+	for _, f := range change {
+		f(s)
+	}
 	s.notify = httptest.NewServer(http.HandlerFunc(s.told))
 	s.mgr.Fail(s.fault)
 	ctx, stop := context.WithCancel(context.Background())
@@ -121,7 +126,7 @@ terminals:
 	return s, nil
 }
 
-func (s *killShop) path() string { return filepath.Join(s.dir, "journal.db") }
+func (s *killShop) path() string { return filepath.Join(s.data, "journal.db") }
 
 // close ends everything and removes the folder.
 func (s *killShop) close() error {
@@ -198,6 +203,9 @@ func (s *killShop) pullCable() {
 func (s *killShop) told(w http.ResponseWriter, r *http.Request) {
 	s.trigger.saw(atNotice, bridge.None)
 	defer s.trigger.saw(atTold, bridge.None)
+	if s.power != nil {
+		r = s.power.noticed(r)
+	}
 	s.mgr.ServeHTTP(w, r)
 }
 
@@ -250,7 +258,7 @@ func (s *killShop) hear(line string) {
 			s.log = append(s.log[:0], s.log[60:]...)
 		}
 		s.log = append(s.log, line)
-		if ours {
+		if ours && s.state != bridge.Reported { // MGR may be told, and the program say so, before it says what it tells
 			s.state, s.heard = state, time.Now()
 		}
 		if strings.Contains(line, " msg=ready ") {
@@ -266,6 +274,9 @@ func (s *killShop) start() (err error) {
 	if err != nil {
 		return fmt.Errorf("start the program: %w", err)
 	}
+	if s.power != nil {
+		s.power.started(s.victim)
+	}
 	return nil
 }
 
@@ -280,6 +291,11 @@ func (s *killShop) bury(flush bool) (bridge.State, error) {
 		_ = port.Release()
 		if flush {
 			_ = port.Discard()
+		}
+	}
+	if s.power != nil {
+		if err := s.power.restore(); err != nil {
+			return bridge.None, err
 		}
 	}
 	p, err := s.read()

@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"runtime"
@@ -20,6 +21,7 @@ type victim struct {
 	cmd   *exec.Cmd
 	began time.Time
 	ended chan struct{} // the process is gone, and all that it printed was heard
+	after func()        // called after each kill, before kill returns; nil for nothing
 }
 
 // startVictim starts the program. Each line that it prints is handed to hear as soon as it comes, by a goroutine
@@ -50,7 +52,12 @@ func startVictim(hear func(line string), over func(), exe string, args ...string
 }
 
 // kill ends the program as a power cut does, whatever it is at, and returns at once.
-func (v *victim) kill() { _ = v.cmd.Process.Kill() } // it may have ended already
+func (v *victim) kill() {
+	_ = v.cmd.Process.Kill() // it may have ended already
+	if v.after != nil {
+		v.after()
+	}
+}
 
 // gone tells whether the program has ended.
 func (v *victim) gone() bool {
@@ -60,6 +67,16 @@ func (v *victim) gone() bool {
 	default:
 		return false
 	}
+}
+
+// power is the computer that the program runs on, where a kill is a power cut. Its first two methods may be called from any
+// goroutine.
+type power interface {
+	saw(moment, bridge.State)              // something was seen of the program from outside
+	noticed(r *http.Request) *http.Request // MGR is being told this; what it returns is to be read instead
+	started(v *victim)                     // the program
+	restore() error                        // the program is gone: the computer starts again
+	steady() error                         // it stays on from now until the next payment
 }
 
 // moment is what a kill can be aimed at.
@@ -80,11 +97,12 @@ const (
 	atResolve                // a person's word is on its way
 	atSilence                // nothing has happened for a while
 	atTheEnd                 // all is settled
+	atAccepted               // a webhook was answered with 202
 	momentKind               // their number
 )
 
 var momentWords = [momentKind]string{
-	"start", "ready", "post", "state", "final", "wire", "command", "stated", "vote", "notice", "told", "resolve", "silence", "the end",
+	"start", "ready", "post", "state", "final", "wire", "command", "stated", "vote", "notice", "told", "resolve", "silence", "the end", "accepted",
 }
 
 // aim is where a kill is meant to fall. Where it falls is seen afterwards.
@@ -116,6 +134,7 @@ type trigger struct {
 	victim  *victim // nil: nobody is to be killed
 	passed  int     // what went over the wire
 	waiting int     // rises with each wait that is begun or taken back
+	power   power   // is told of each moment; nil where nobody wants to know
 	tasks   sync.WaitGroup
 }
 
@@ -135,6 +154,9 @@ func (t *trigger) unload() {
 
 // saw tells of a moment.
 func (t *trigger) saw(m moment, s bridge.State) {
+	if t.power != nil {
+		t.power.saw(m, s)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
