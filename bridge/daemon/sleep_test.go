@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,14 +53,14 @@ func TestSleepIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		begin := time.Now()
-		ahead := time.Duration(0) // what the clock was set by
+		var ahead atomic.Int64 // what the clock was set by
 		var told []bool
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
 			watchSleep(ctx, func() instant {
 				awake := time.Since(begin)
-				return instant{begin.Add(awake + ahead).Round(0), awake, 0}
+				return instant{begin.Add(awake + time.Duration(ahead.Load())).Round(0), awake, 0}
 			}, func(slept bool) { told = append(told, slept) })
 		}()
 		time.Sleep(time.Hour)
@@ -67,7 +68,7 @@ func TestSleepIsTold(t *testing.T) {
 		if len(told) != 0 {
 			t.Fatalf("told %v in a quiet hour", told)
 		}
-		ahead = -time.Hour
+		ahead.Store(-int64(time.Hour))
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		if len(told) != 1 || told[0] {
