@@ -71,7 +71,7 @@ func home(key string) string {
 		return "mgr.basic_auth"
 	case "driver", "port", "currency", "amount_unit", "max_amount", "options":
 		return "a terminal"
-	case "serial", "tcp", "usb", "baud", "data_bits", "parity", "stop_bits":
+	case "serial", "tcp", "usb", "serial_number", "usb_path", "baud", "data_bits", "parity", "stop_bits":
 		return "a terminal's port"
 	case "listen", "counter", "journal", "mgr", "terminals", "tls", "insecure_lan", "allowed_hosts", "queue_limit", "counter_password_file", "log_level":
 		return "the top level, without indentation"
@@ -121,10 +121,6 @@ func (b *block) add(key, value *yaml.Node, allowed []string) {
 	b.fields[key.Value] = field{key, value}
 	b.keys = append(b.keys, key.Value)
 	if allowed == nil || slices.Contains(allowed, key.Value) || r.full() {
-		return
-	}
-	if key.Value == "usb" && slices.Contains(allowed, "serial") {
-		r.fail(key, b.sub("usb"), "finding a terminal by its USB identity is not in this version yet", "use serial: with a path from /dev/serial/by-id/, or on Windows the COM port that the device manager shows")
 		return
 	}
 	r.fail(key, b.sub(key.Value), "there is no such key here", b.misplaced(key.Value, allowed))

@@ -47,10 +47,10 @@ func (s Settings) String() string {
 	for _, t := range s.Terminals {
 		line(1, t.Name, "")
 		line(2, "driver", "%s", t.Driver)
-		if t.Port.TCP != "" {
-			line(2, "port", "{tcp: %q}", t.Port.TCP)
-		} else if p := t.Port; p.Serial != "" {
-			line(2, "port", "{serial: %s, baud: %d, data_bits: %d, parity: %s, stop_bits: %s}", p.Serial, p.Baud, p.DataBits, p.Parity, p.StopBits)
+		if p := t.Port; p.TCP != "" {
+			line(2, "port", "{tcp: %q}", p.TCP)
+		} else if p != (Port{}) {
+			line(2, "port", "{%s, baud: %d, data_bits: %d, parity: %s, stop_bits: %s}", p.device(), p.Baud, p.DataBits, p.Parity, p.StopBits)
 		}
 		line(2, "currency", "%s", t.Currency.Code)
 		line(2, "amount_unit", "%s", t.AmountUnit)
@@ -62,6 +62,19 @@ func (s Settings) String() string {
 		}
 	}
 	return b.String()
+}
+
+// device is what names the device of a serial port, in the form of the file.
+func (p Port) device() string {
+	switch {
+	case p.Serial != "":
+		return "serial: " + p.Serial
+	case p.SerialNumber != "":
+		return fmt.Sprintf("usb: %q, serial_number: %q", p.USB, p.SerialNumber)
+	case p.USBPath != "":
+		return fmt.Sprintf("usb: %q, usb_path: %q", p.USB, p.USBPath)
+	}
+	return fmt.Sprintf("usb: %q", p.USB)
 }
 
 // LogValue is String.

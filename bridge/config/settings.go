@@ -2,6 +2,7 @@ package config
 
 import (
 	"log/slog"
+	"strings"
 	"time"
 
 	"tillbridge/terminal"
@@ -93,24 +94,49 @@ type Terminal struct {
 	Options any `json:"-"`
 }
 
-// Port is the line to a terminal: a serial port or a TCP address, never both.
+// Port is the line to a terminal: a serial port by its name, one by its USB device, or a TCP address.
 type Port struct {
-	Serial   string // name of the serial port, "COM3" or "/dev/ttyUSB0"
-	TCP      string // host:port
-	Baud     int    // serial only, as the rest; from here on the driver's defaults are filled in
-	DataBits int
-	Parity   string // "none", "even" or "odd"
-	StopBits string // "1", "1.5" or "2"
+	Serial       string // name of the serial port, "COM3" or "/dev/ttyUSB0"
+	USB          string // vendor and product of a USB device, "0b00:0054", lower case; then Serial is empty
+	SerialNumber string // of the USB device; empty where it does not matter
+	USBPath      string // where it is plugged in, "1-1.4" or "1-1.4:1.0"; empty where it does not matter; Linux only
+	TCP          string // host:port
+	Baud         int    // not for tcp, as the rest; from here on the driver's defaults are filled in
+	DataBits     int
+	Parity       string // "none", "even" or "odd"
+	StopBits     string // "1", "1.5" or "2"
 }
 
 func (p Port) String() string {
 	switch {
 	case p.Serial != "":
 		return "serial " + p.Serial
+	case p.USB != "" && p.SerialNumber != "":
+		return "usb " + p.USB + " serial number " + p.SerialNumber
+	case p.USB != "" && p.USBPath != "":
+		return "usb " + p.USB + " at " + p.USBPath
+	case p.USB != "":
+		return "usb " + p.USB
 	case p.TCP != "":
 		return "tcp " + p.TCP
 	}
 	return "no line"
+}
+
+// overlaps tells whether one line could be both, so that two terminals would be looked for in it.
+func (p Port) overlaps(q Port) bool {
+	switch {
+	case p.USB == "" || q.USB == "":
+		return p.String() == q.String()
+	case p.USB != q.USB:
+		return false
+	case p.SerialNumber != "" && q.SerialNumber != "":
+		return strings.EqualFold(p.SerialNumber, q.SerialNumber)
+	case p.USBPath != "" && q.USBPath != "":
+		return p.USBPath == q.USBPath || strings.HasPrefix(p.USBPath, q.USBPath+":") || strings.HasPrefix(q.USBPath, p.USBPath+":")
+	}
+	// A serial number beside a place may be another device, if the shop says so. Without either, any will do.
+	return p.SerialNumber+p.USBPath == "" || q.SerialNumber+q.USBPath == ""
 }
 
 // Terminal finds a terminal by its name.

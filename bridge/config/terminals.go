@@ -37,7 +37,6 @@ func (r *reader) terminals(top *block, s *Settings) {
 		top.fail("terminals", fmt.Sprintf("there are %d terminals", n), fmt.Sprintf("at most %d", maxTerminals))
 		return
 	}
-	lines := map[string]string{}
 	for _, name := range all.keys {
 		if !terminalName.MatchString(name) {
 			r.fail(all.fields[name].key, all.sub(name), "this is not a name for a terminal", "1 to 32 of a-z, 0-9 and hyphen"+nameLike(name))
@@ -47,20 +46,38 @@ func (r *reader) terminals(top *block, s *Settings) {
 			continue
 		}
 		t := b.terminal(name)
+		r.shared(b, t, s.Terminals)
 		s.Terminals = append(s.Terminals, t)
-		if line := t.Port.String(); t.Port != (Port{}) {
-			if r.env.OS == "windows" {
-				line = strings.ToLower(line)
-			}
-			if other, taken := lines[line]; taken {
-				port, _ := b.fields["port"]
-				at, path := lineKey(port.value, b.sub("port"))
-				r.fail(at, path, "terminal "+other+" has this line already", "each terminal needs a line of its own")
-			} else {
-				lines[line] = name
-			}
-		}
 	}
+}
+
+// shared reports a terminal whose line could be that of one before it.
+func (r *reader) shared(b *block, t Terminal, before []Terminal) {
+	for _, other := range before {
+		if t.Port == (Port{}) || !t.Port.overlaps(other.Port) {
+			continue
+		}
+		port := b.fields["port"]
+		at, path := lineKey(port.value, b.sub("port"))
+		switch {
+		case t.Port.String() == other.Port.String():
+			r.fail(at, path, "terminal "+other.Name+" has this line already", "each terminal needs a line of its own"+twinHint(t.Port, r.paths.windows))
+		default:
+			r.fail(at, path, "this may be the device of terminal "+other.Name+" too, which is "+other.Port.String(), "each terminal needs a line of its own"+twinHint(t.Port, r.paths.windows))
+		}
+		return
+	}
+}
+
+// twinHint says how two devices of one kind are told apart.
+func twinHint(p Port, windows bool) string {
+	switch {
+	case p.USB == "":
+		return ""
+	case windows:
+		return ": write serial_number: for both of them, or serial: with their COM ports"
+	}
+	return ": write serial_number: for both of them, or usb_path: where they have none; tillbridge ports shows both"
 }
 
 // nameLike proposes a name that is allowed and near.
@@ -83,7 +100,7 @@ func nameLike(name string) string {
 // lineKey finds the value in a port block that names the line.
 func lineKey(port *yaml.Node, path string) (*yaml.Node, string) {
 	for i := 0; i+1 < len(port.Content); i += 2 {
-		if key := port.Content[i].Value; key == "serial" || key == "tcp" {
+		if key := port.Content[i].Value; key == "serial" || key == "usb" || key == "tcp" {
 			return port.Content[i+1], join(path, key)
 		}
 	}
@@ -188,33 +205,45 @@ func (b *block) port(d terminal.Driver) Port {
 		b.missing("port", "say where the terminal is: "+example)
 		return Port{}
 	}
-	p, ok := b.open("port", []string{"serial", "tcp", "baud", "data_bits", "parity", "stop_bits"})
+	p, ok := b.open("port", []string{"serial", "usb", "serial_number", "usb_path", "tcp", "baud", "data_bits", "parity", "stop_bits"})
 	if !ok {
 		return Port{}
 	}
-	switch {
-	case p.has("serial") && p.has("tcp"):
-		p.fail("tcp", "serial and tcp are both given", "keep one of them")
+	switch given := p.given("serial", "usb", "tcp"); {
+	case len(given) > 1:
+		both := map[int]string{2: " are both given", 3: " are all given"}[len(given)]
+		p.fail(given[len(given)-1], strings.Join(given, " and ")+both, "keep one of them")
 		return Port{}
-	case p.has("serial") && !serial:
-		p.fail("serial", "driver "+d.Name+" has no serial form", "use "+example)
+	case len(given) == 0:
+		p.missing("serial", "say where the terminal is: "+example)
+		p.stray("this belongs to a USB device", "write usb: with its vendor and product beside it", "serial_number", "usb_path")
 		return Port{}
-	case p.has("tcp") && !tcp:
+	case given[0] != "tcp" && !serial:
+		p.fail(given[0], "driver "+d.Name+" has no serial form", "use "+example)
+		return Port{}
+	case given[0] == "tcp" && !tcp:
 		p.fail("tcp", "driver "+d.Name+" has no TCP form", "use "+example)
 		return Port{}
-	case p.has("tcp"):
-		for _, key := range []string{"baud", "data_bits", "parity", "stop_bits"} {
-			if p.has(key) {
-				b.r.fail(p.fields[key].key, p.sub(key), "this has no meaning on tcp", "remove it")
-			}
-		}
+	case given[0] == "tcp":
+		p.stray("this has no meaning on tcp", "remove it", "serial_number", "usb_path", "baud", "data_bits", "parity", "stop_bits")
 		return p.tcp(d.Line.TCPPort)
-	case p.has("serial"):
-		return p.serial(d.Line)
-	case !p.has("usb"):
-		p.missing("serial", "say where the terminal is: "+example)
+	case given[0] == "usb":
+		return p.usb(d.Line)
 	}
-	return Port{}
+	p.stray("this belongs to a USB device, and serial names a port", `write usb: with its vendor and product in place of serial, as in usb: "0b00:0054"`, "serial_number", "usb_path")
+	return p.serial(d.Line)
+}
+
+// given lists those of the keys that are there.
+func (b *block) given(keys ...string) []string {
+	return slices.DeleteFunc(keys, func(k string) bool { return !b.has(k) })
+}
+
+// stray reports keys that have no place beside the others.
+func (b *block) stray(message, allowed string, keys ...string) {
+	for _, key := range b.given(keys...) {
+		b.r.fail(b.fields[key].key, b.sub(key), message, allowed)
+	}
 }
 
 func lineExample(d terminal.Driver, windows bool) string {
@@ -266,8 +295,17 @@ func bauds() []int64 {
 	}
 }
 
-// serial reads a serial port and its settings.
+// serial reads a serial port by its name, and its settings.
 func (b *block) serial(d terminal.LineDefaults) Port {
+	p := b.mode(d)
+	if p.Serial = b.serialName(); p.Serial == "" {
+		return Port{}
+	}
+	return p
+}
+
+// mode reads the settings of a serial port.
+func (b *block) mode(d terminal.LineDefaults) Port {
 	p := Port{Baud: d.Baud, DataBits: d.DataBits, Parity: d.Parity, StopBits: d.StopBits}
 	if v, ok := b.integer("baud", 300, 921600); ok {
 		p.Baud = int(v)
@@ -287,10 +325,6 @@ func (b *block) serial(d terminal.LineDefaults) Port {
 	}
 	if v, ok := b.choice("stop_bits", "1", "1.5", "2"); ok {
 		p.StopBits = v
-	}
-	p.Serial = b.serialName()
-	if p.Serial == "" {
-		return Port{}
 	}
 	return p
 }

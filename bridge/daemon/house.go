@@ -18,7 +18,6 @@ import (
 	"tillbridge/bridge/notify"
 	"tillbridge/bridge/till"
 	"tillbridge/bridge/webhook"
-	"tillbridge/terminal"
 	"tillbridge/terminal/line"
 )
 
@@ -116,11 +115,11 @@ func (h *house) terminal(t config.Terminal) (till.Terminal, error) {
 		if d.Name != t.Driver {
 			continue
 		}
-		p := t.Port
-		c := line.Config{Serial: p.Serial, Baud: p.Baud, DataBits: p.DataBits, Parity: p.Parity, StopBits: p.StopBits, TCP: p.TCP}
+		c := LineOf(t.Port)
+		opener := line.NewOpener(c)
 		return till.Terminal{
 			Name: t.Name, Driver: d, Options: t.Options, Currency: t.Currency, MaxMinor: t.MaxAmount.Minor,
-			Line: c.String(), Link: c.Kind(), Dial: func(ctx context.Context) (terminal.Port, error) { return c.Open(ctx) },
+			Line: c.String(), Link: c.Kind(), Dial: opener.Open, Watch: opener.Watch,
 			Identify: (&identity{journal: h.journal, name: t.Name, changed: h.changed}).check,
 		}, nil
 	}

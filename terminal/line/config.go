@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,9 +22,21 @@ const (
 	maxBaud = 4_000_000
 )
 
-// Config says where a terminal's line is: either Serial with its settings, or TCP.
+// Config says where a terminal's line is: a serial port by its name (Serial) or by who the device is (USB),
+// with its settings, or an address (TCP).
 type Config struct {
-	Serial   string `yaml:"serial,omitempty" json:"serial,omitempty"`       // "/dev/ttyUSB0", "COM3"
+	// Serial is a name, "/dev/ttyUSB0", "/dev/serial/by-id/…", "COM3". Whatever device has that name is opened;
+	// see Opener for what a reopening takes care of.
+	Serial string `yaml:"serial,omitempty" json:"serial,omitempty"`
+	// USB is a vendor and a product, "0b00:0054", hexadecimal in either case. The device is found under whatever
+	// name it has. Two that match are an error, and SerialNumber or USBPath say which one is meant.
+	USB string `yaml:"usb,omitempty" json:"usb,omitempty"`
+	// SerialNumber is what the USB device says, compared without regard to case, which Windows does not keep.
+	SerialNumber string `yaml:"serial_number,omitempty" json:"serial_number,omitempty"`
+	// USBPath is the socket that the USB device is plugged into, as Linux writes it: "1-1.4" for the device or
+	// "1-1.4:1.0" for one of its interfaces. It is for like devices without serial numbers. Not on Windows.
+	USBPath string `yaml:"usb_path,omitempty" json:"usb_path,omitempty"`
+
 	Baud     int    `yaml:"baud,omitempty" json:"baud,omitempty"`           // bits per second
 	DataBits int    `yaml:"data_bits,omitempty" json:"data_bits,omitempty"` // 5 to 8
 	Parity   string `yaml:"parity,omitempty" json:"parity,omitempty"`       // "none", "even" or "odd"
@@ -32,7 +46,7 @@ type Config struct {
 
 // FieldError is one mistake in a Config. Validate joins all of them.
 type FieldError struct {
-	Field string // the key as written in the settings: "serial", "baud", "data_bits", "parity", "stop_bits", "tcp"
+	Field string // the key as written in the settings: "serial", "usb", "serial_number", "baud", "tcp" and so on
 	Value string // what stood there; empty where it is missing
 	Want  string // what may stand there
 }
@@ -76,23 +90,79 @@ func first[T comparable](values ...T) T {
 // Validate tells all that is wrong, as FieldErrors joined; nil if Open may be tried. It touches no device
 // and no network.
 func (c Config) Validate() error {
-	switch {
-	case c.Serial == "" && c.TCP == "":
-		return &FieldError{"serial", "", "name a serial port (serial: /dev/ttyUSB0, serial: COM3) or an address (tcp: 192.168.1.50:20007)"}
-	case c.Serial != "" && c.TCP != "":
-		return &FieldError{"tcp", c.TCP, "a terminal has either a serial port or an address, not both"}
-	case c.TCP != "":
-		return errors.Join(c.tcpErrors()...)
+	given := 0
+	for _, name := range []string{c.Serial, c.USB, c.TCP} {
+		if name != "" {
+			given++
+		}
 	}
-	return errors.Join(c.serialErrors()...)
+	switch {
+	case given == 0:
+		return errors.Join(append(c.strayErrors(), &FieldError{"serial", "", `name a serial port (serial: /dev/ttyUSB0, serial: COM3), a USB device (usb: "0b00:0054") or an address (tcp: 192.168.1.50:20007)`})...)
+	case given > 1 && c.TCP != "":
+		return &FieldError{"tcp", c.TCP, "a terminal has either a serial port or an address, not both"}
+	case given > 1:
+		return &FieldError{"usb", c.USB, "a serial port is found either by its name (serial) or by its device (usb), not by both"}
+	case c.TCP != "":
+		return errors.Join(append(c.strayErrors(), c.tcpErrors()...)...)
+	case c.USB != "":
+		return errors.Join(append(c.usbErrors(), c.modeErrors()...)...)
+	}
+	return errors.Join(slices.Concat(c.strayErrors(), c.nameErrors(), c.modeErrors())...)
 }
 
-func (c Config) serialErrors() (errs []error) {
-	if strings.ContainsFunc(c.Serial, func(r rune) bool { return r < ' ' || r == 0x7F }) {
+// strayErrors are the marks of a USB device where none is named.
+func (c Config) strayErrors() (errs []error) {
+	if c.SerialNumber != "" {
+		errs = append(errs, &FieldError{"serial_number", c.SerialNumber, "belongs to a USB device; write usb: too"})
+	}
+	if c.USBPath != "" {
+		errs = append(errs, &FieldError{"usb_path", c.USBPath, "belongs to a USB device; write usb: too"})
+	}
+	return errs
+}
+
+var (
+	usbID   = regexp.MustCompile(`^[0-9A-Fa-f]{4}:[0-9A-Fa-f]{4}$`)
+	usbPath = regexp.MustCompile(`^[0-9]{1,3}-[0-9]{1,3}(\.[0-9]{1,3}){0,5}(:[0-9]{1,3}\.[0-9]{1,3})?$`)
+)
+
+// maxSerialNumber is the most characters that a USB device can have in its serial number.
+const maxSerialNumber = 126
+
+func (c Config) usbErrors() (errs []error) {
+	if !usbID.MatchString(c.USB) {
+		errs = append(errs, &FieldError{"usb", c.USB, `four hexadecimal digits of the vendor, a colon and four of the product, such as "0b00:0054"`})
+	}
+	if len(c.SerialNumber) > maxSerialNumber || hasControls(c.SerialNumber) {
+		errs = append(errs, &FieldError{"serial_number", c.SerialNumber, fmt.Sprintf("at most %d characters, none of them a control character", maxSerialNumber)})
+	}
+	switch {
+	case c.USBPath == "":
+	case c.SerialNumber != "":
+		errs = append(errs, &FieldError{"usb_path", c.USBPath, "a device is told from its like by its serial number or by where it is plugged in, not by both"})
+	case runtime.GOOS == "windows":
+		errs = append(errs, &FieldError{"usb_path", c.USBPath, "Windows does not tell it; write serial: with the COM port, which Windows keeps for the socket"})
+	case !usbPath.MatchString(c.USBPath):
+		errs = append(errs, &FieldError{"usb_path", c.USBPath, `as tillbridge ports shows it, such as "1-1.4:1.0"`})
+	}
+	return errs
+}
+
+func hasControls(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7F })
+}
+
+func (c Config) nameErrors() (errs []error) {
+	if hasControls(c.Serial) {
 		errs = append(errs, &FieldError{"serial", c.Serial, "a port's name has no control characters"})
 	} else if runtime.GOOS != "windows" && !filepath.IsAbs(c.Serial) {
 		errs = append(errs, &FieldError{"serial", c.Serial, "write the whole path, such as /dev/ttyUSB0"})
 	}
+	return errs
+}
+
+func (c Config) modeErrors() (errs []error) {
 	// The operating system takes some impossible speeds without a word, -1 among them.
 	if c.Baud < minBaud || c.Baud > maxBaud {
 		errs = append(errs, &FieldError{"baud", strconv.Itoa(c.Baud), fmt.Sprintf("a speed is %d to %d bits per second, mostly 9600 or 115200", minBaud, maxBaud)})
@@ -143,37 +213,27 @@ func (c Config) Kind() terminal.LinkKind {
 	return terminal.Serial
 }
 
-// String reads "/dev/ttyUSB0 9600 8N1" or "tcp 192.168.1.50:20007".
+// String reads "/dev/ttyUSB0 9600 8N1", "usb 0b00:0054 serial number 4711 9600 8N1" or "tcp 192.168.1.50:20007".
 func (c Config) String() string {
 	if c.TCP != "" {
 		return "tcp " + c.TCP
 	}
-	return fmt.Sprintf("%s %d %d%s%s", c.Serial, c.Baud, c.DataBits, strings.ToUpper(c.Parity[:min(1, len(c.Parity))]), c.StopBits)
+	return fmt.Sprintf("%s %d %d%s%s", c.device(), c.Baud, c.DataBits, strings.ToUpper(c.Parity[:min(1, len(c.Parity))]), c.StopBits)
 }
 
-// Open opens the line, after Validate. It gives up when ctx ends, and after 5 s at the latest.
-//
-// The port that it returns may be used by one reader and any number of writers at a time. Its Read returns
-// bytes as soon as they are there, and ErrGone once the line is lost and all that came before is read. Its
-// Write returns ErrStuck when the system does not take the bytes; see there. After its Close everything
-// returns an error that is net.ErrClosed and os.ErrClosed. Close returns within 2 s whatever the device does.
-//
-// It has the method Abort() error, which is a Close that drops what was written and has not left yet. A
-// connection that ends without Close, because the program was killed, drops it too.
-//
-// A serial port has the method Gone() <-chan struct{}, closed when the line is lost while nobody reads.
-//
-// For a serial port that somebody else uses the error is a *BusyError; one that does not exist is
-// fs.ErrNotExist, one that we may not open is fs.ErrPermission.
-func (c Config) Open(ctx context.Context) (terminal.Port, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
+// device names the device without its settings.
+func (c Config) device() string {
+	switch {
+	case c.USB == "":
+		return c.Serial
+	case c.SerialNumber != "":
+		return "usb " + strings.ToLower(c.USB) + " serial number " + c.SerialNumber
+	case c.USBPath != "":
+		return "usb " + strings.ToLower(c.USB) + " at " + c.USBPath
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("open %s: %w", c, err)
-	}
-	if c.TCP != "" {
-		return dialTCP(ctx, c.TCP)
-	}
-	return openSerial(ctx, c)
+	return "usb " + strings.ToLower(c.USB)
 }
+
+// Open opens the line once, as an Opener does it at its first time. Whoever opens a line again and again uses
+// an Opener: a device that hangs leaves a goroutine behind with each Open here.
+func (c Config) Open(ctx context.Context) (terminal.Port, error) { return NewOpener(c).Open(ctx) }

@@ -31,6 +31,20 @@ func TestConfigValidate(t *testing.T) {
 		"baud 40 million": {func(c *Config) { c.Baud = 40_000_000 }, "baud"},
 		"all wrong":       {func(c *Config) { c.Baud, c.DataBits, c.Parity, c.StopBits = 1, 9, "Even", "3" }, "baud data_bits parity stop_bits"},
 		"control":         {func(c *Config) { c.Serial = "/dev/tty\x00USB0" }, "serial"},
+		"usb":             {func(c *Config) { c.Serial, c.USB = "", "0B00:00ab" }, ""},
+		"usb number":      {func(c *Config) { c.Serial, c.USB, c.SerialNumber = "", "0b00:0054", "A 1/é" }, ""},
+		"usb short":       {func(c *Config) { c.Serial, c.USB = "", "b00:0054" }, "usb"},
+		"usb x":           {func(c *Config) { c.Serial, c.USB = "", "0x0b:0054" }, "usb"},
+		"usb and more":    {func(c *Config) { c.Serial, c.USB = "", "0b00:0054:1" }, "usb"},
+		"usb and serial":  {func(c *Config) { c.USB = "0b00:0054" }, "usb"},
+		"usb and tcp":     {func(c *Config) { c.Serial, c.USB, c.TCP = "", "0b00:0054", "h:1" }, "tcp"},
+		"usb and baud":    {func(c *Config) { c.Serial, c.USB, c.Baud = "", "0b00:0054", 1 }, "baud"},
+		"long number":     {func(c *Config) { c.Serial, c.USB, c.SerialNumber = "", "0b00:0054", strings.Repeat("1", 127) }, "serial_number"},
+		"number control":  {func(c *Config) { c.Serial, c.USB, c.SerialNumber = "", "0b00:0054", "1\n" }, "serial_number"},
+		"number and path": {func(c *Config) { c.Serial, c.USB, c.SerialNumber, c.USBPath = "", "0b00:0054", "1", "1-1" }, "usb_path"},
+		"number, no usb":  {func(c *Config) { c.SerialNumber = "1" }, "serial_number"},
+		"path, no usb":    {func(c *Config) { *c = Config{TCP: "h:1", USBPath: "1-1"} }, "usb_path"},
+		"only marks":      {func(c *Config) { *c = Config{SerialNumber: "1", USBPath: "1-1"} }, "serial_number usb_path serial"},
 		"tcp":             {func(c *Config) { *c = Config{TCP: "192.168.1.50:20007"} }, ""},
 		"tcp name":        {func(c *Config) { *c = Config{TCP: "terminal.shop.lan:1"} }, ""},
 		"tcp v6":          {func(c *Config) { *c = Config{TCP: "[fe80::1%eth0]:65535"} }, ""},
@@ -54,15 +68,28 @@ func TestConfigValidate(t *testing.T) {
 			t.Errorf("%s: Open returned %v, %v", name, p, again)
 		}
 	}
+}
+
+// What only one system has is refused on the others.
+func TestConfigValidateBySystem(t *testing.T) {
+	good := serialConfig("/dev/ttyUSB0")
 	if runtime.GOOS != "windows" {
 		for field, change := range map[string]func(*Config){
 			"serial":    func(c *Config) { c.Serial = "COM3" },
 			"stop_bits": func(c *Config) { c.StopBits = "1.5" },
+			"usb_path":  func(c *Config) { c.Serial, c.USB, c.USBPath = "", "0b00:0054", "1-1.4:1" },
 		} {
 			cfg := good
 			change(&cfg)
 			if got := fields(cfg.Validate()); len(got) != 1 || got[0] != field {
 				t.Errorf("fields in error are %q, want %s", got, field)
+			}
+		}
+		for _, path := range []string{"1-1", "3-10.4.1", "1-1.4:1.0"} {
+			cfg := good
+			cfg.Serial, cfg.USB, cfg.USBPath = "", "0b00:0054", path
+			if err := cfg.Validate(); err != nil {
+				t.Errorf("usb_path %s: %v", path, err)
 			}
 		}
 	}
@@ -94,6 +121,9 @@ func TestConfigReads(t *testing.T) {
 		{Config{Serial: "COM3", Baud: 115200, StopBits: "1"}, zvt, "COM3 115200 8N1", terminal.Serial},
 		{Config{Serial: "COM3", Baud: 1200, DataBits: 7, Parity: "even", StopBits: "1.5"}, zvt, "COM3 1200 7E1.5", terminal.Serial},
 		{Config{Serial: "COM3", Baud: 2400, Parity: "odd"}, terminal.LineDefaults{}, "COM3 2400 8O1", terminal.Serial},
+		{Config{USB: "0B00:0054"}, zvt, "usb 0b00:0054 9600 8N2", terminal.Serial},
+		{Config{USB: "0b00:0054", SerialNumber: "4711"}, zvt, "usb 0b00:0054 serial number 4711 9600 8N2", terminal.Serial},
+		{Config{USB: "0b00:0054", USBPath: "1-1.4"}, zvt, "usb 0b00:0054 at 1-1.4 9600 8N2", terminal.Serial},
 		{Config{TCP: "192.168.1.50"}, zvt, "tcp 192.168.1.50:20007", terminal.TCP},
 		{Config{TCP: "192.168.1.50:5577"}, zvt, "tcp 192.168.1.50:5577", terminal.TCP},
 		{Config{TCP: "fe80::1"}, zvt, "tcp [fe80::1]:20007", terminal.TCP},

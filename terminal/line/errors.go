@@ -3,6 +3,7 @@ package line
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 )
@@ -15,6 +16,22 @@ var ErrGone = errors.New("the line is gone")
 // after it on that port, and of a Close whose system call did not end in time. Bytes of a stuck Write may
 // have left. It does not wrap os.ErrDeadlineExceeded, which is silence on a Read and nothing else.
 var ErrStuck = errors.New("the line does not move")
+
+// ErrAmbiguous is wrapped by the error of an Open or a Find that more than one device matches.
+var ErrAmbiguous = errors.New("more than one device matches")
+
+// ErrOther is wrapped by the error of an Open that found another device than the one that the line was to
+// before. Nothing was sent to it.
+var ErrOther = errors.New("this is another device than before")
+
+// absentError says which device is not there. It is fs.ErrNotExist without that one's words, which speak of a file.
+type absentError string
+
+func absentf(format string, args ...any) error { return absentError(fmt.Sprintf(format, args...)) }
+
+func (e absentError) Error() string { return string(e) }
+
+func (e absentError) Is(target error) bool { return target == fs.ErrNotExist }
 
 // BusyError tells that another user has the serial port.
 type BusyError struct {

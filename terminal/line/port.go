@@ -317,9 +317,18 @@ func (p *serialPort) abandon() bool {
 	p.flushed = make(chan struct{})
 	go func() {
 		defer close(p.flushed)
-		_ = p.dev.ResetOutputBuffer()
+		p.flush()
 	}()
 	return true
+}
+
+// flush drops what waits in the system, again where a signal interrupted it.
+func (p *serialPort) flush() {
+	for tries := 0; tries < 10; tries++ {
+		if err := p.dev.ResetOutputBuffer(); !errors.Is(err, syscall.EINTR) {
+			return
+		}
+	}
 }
 
 // Close closes the port. What the system holds of what was written may still leave.
@@ -363,12 +372,22 @@ func (p *serialPort) shut() {
 	defer cancel()
 	await(grace, p.pumped)
 	if wrote := await(grace, p.wrote); flushed == nil && (dropped || !wrote) {
-		_ = p.dev.ResetOutputBuffer()
+		p.flush()
 	}
 	await(grace, flushed)
 	_ = p.dev.Close()
 	for _, c := range []chan struct{}{p.pumped, p.wrote, flushed} {
 		await(context.Background(), c)
+	}
+}
+
+// ended tells whether the port is closed to the end, and nothing of it is left in the system.
+func (p *serialPort) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -1,16 +1,14 @@
 package line
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"syscall"
 	"time"
 
 	"go.bug.st/serial"
-
-	"tillbridge/terminal"
 )
 
 func parities() map[string]serial.Parity {
@@ -21,69 +19,13 @@ func stopBits() map[string]serial.StopBits {
 	return map[string]serial.StopBits{"1": serial.OneStopBit, "1.5": serial.OnePointFiveStopBits, "2": serial.TwoStopBits}
 }
 
-// openSerial opens the device in a goroutine of its own, since the calls of a broken adapter may hang. One
-// that comes too late is closed again.
-func openSerial(ctx context.Context, c Config) (terminal.Port, error) {
-	ctx, cancel := context.WithTimeout(ctx, openTimeout)
-	defer cancel()
-	type opened struct {
-		port *serialPort
-		err  error
-	}
-	result := make(chan opened)
-	go func() {
-		p, err := openDevice(c)
-		select {
-		case result <- opened{p, err}:
-		case <-ctx.Done():
-			if err == nil {
-				_ = p.Close()
-			}
-		}
-	}()
-	select {
-	case o := <-result:
-		if o.err != nil {
-			return nil, o.err
-		}
-		return o.port, nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("open %s: the device does not answer: %w", c.Serial, ctx.Err())
-	}
-}
-
-// openDevice takes our lock and opens the device.
-//
-// The device's own exclusive mode (TIOCEXCL on Linux) is not enough: it never refuses the superuser. It also
-// outlives a killed program on a pseudo-terminal, for as long as the other side is open, and then refuses
-// everybody else; whoever plays the terminal's side has to lift it (TIOCNXCL) after a kill.
-func openDevice(c Config) (*serialPort, error) {
-	path, release, err := lockDevice(c.Serial)
+// openTTY opens a device by the serial library.
+func openTTY(path string, m mode) (tty, error) {
+	p, err := serial.Open(path, &serial.Mode{BaudRate: m.baud, DataBits: m.dataBits, Parity: parities()[m.parity], StopBits: stopBits()[m.stopBits]})
 	if err != nil {
-		return nil, openError(c.Serial, err)
+		return nil, err // not p, which is no nil in an interface
 	}
-	// No InitialStatusBits: opening raises DTR and RTS anyway, and a device without modem lines would be
-	// refused for the want of them.
-	mode := serial.Mode{BaudRate: c.Baud, DataBits: c.DataBits, Parity: parities()[c.Parity], StopBits: stopBits()[c.StopBits]}
-	dev, err := serial.Open(path, &mode)
-	for tries := 0; errors.Is(err, syscall.EINTR) && tries < 10; tries++ {
-		dev, err = serial.Open(path, &mode)
-	}
-	if err != nil {
-		release()
-		return nil, openError(path, err)
-	}
-	keepFromChildren(path)
-	// Some terminals are deaf without these two, and a program before us may have dropped them. Pseudo-
-	// terminals and some adapters have none, which is no failure.
-	_ = dev.SetDTR(true)
-	_ = dev.SetRTS(true)
-	if err := dev.SetReadTimeout(pollEvery); err != nil {
-		_ = dev.Close()
-		release()
-		return nil, openError(path, err)
-	}
-	return newSerial(c.Serial, dev, release, serialLimits(c)), nil
+	return p, nil
 }
 
 // serialLimits works out how long a write may take at the line's speed: a byte is at most 12 bits, and the
@@ -115,23 +57,36 @@ func openError(path string, err error) error {
 		case serial.PermissionDenied:
 			cause = fs.ErrPermission
 		case serial.InvalidSerialPort:
+			// The library hides the cause. Neither a device that left just now nor a port that the mainboard does not
+			// have answers.
+			if strings.HasSuffix(err.Error(), syscall.EIO.Error()) {
+				cause = fmt.Errorf("%w: %w", fs.ErrNotExist, err)
+				break
+			}
 			return fmt.Errorf("open port: %s is no serial port, or cannot have these settings: %w", path, err)
 		}
 	}
+	if isLost(cause) {
+		cause = fmt.Errorf("%w: %w", fs.ErrNotExist, cause)
+	}
 	switch {
-	case errors.Is(cause, fs.ErrNotExist), isUnplugged(cause):
-		return fmt.Errorf("open port: there is no %s: %w; is the terminal plugged in and switched on?", path, cause)
+	case errors.Is(cause, fs.ErrNotExist):
+		return fmt.Errorf("open port: there is nothing at %s: %w; is the terminal plugged in and switched on?", path, cause)
 	case errors.Is(cause, fs.ErrPermission):
 		return fmt.Errorf("open port: %s may not be opened by this user: %w; %s", path, cause, permissionHint)
 	}
 	return fmt.Errorf("open port: %s: %w", path, cause)
 }
 
-// plain replaces the library's "port has been closed", which is what an unplugged device looks like there.
+// plain says what the errors of a device mean that is not there any more. The library's own, "port has been
+// closed", would be taken for our Close.
 func plain(err error) error {
 	var portErr *serial.PortError
-	if errors.As(err, &portErr) && portErr.Code() == serial.PortClosed {
+	switch {
+	case errors.As(err, &portErr) && portErr.Code() == serial.PortClosed:
 		return errors.New("the device was unplugged or hung up")
+	case isLost(err):
+		return fmt.Errorf("the device was unplugged or hung up: %w", err)
 	}
 	return err
 }
