@@ -33,3 +33,8 @@ torture:
 	go test -count=1 -timeout 24h -v ./bridge/simtest -run 'TestSimulation$$' -payments 10000000
 	go test -count=1 -timeout 24h -v ./bridge/simtest -run TestEveryFault -depth 3
 	TILLBRIDGE_THOROUGH=1 go test -count=1 -timeout 24h -v ./bridge/simtest/shell ./drivers/zvt
+	TILLBRIDGE_KILLS=20000 go test -count=1 -timeout 24h -v -run '^TestTortureKills$$' ./cmd/tillbridge
+	TILLBRIDGE_SYSCALLS=1 go test -count=1 -timeout 24h -v -run '^TestTortureSyscalls$$' ./cmd/tillbridge
+	TILLBRIDGE_POWERCUTS=20000 go test -count=1 -timeout 24h -v -run '^TestTorturePowerCuts' ./cmd/tillbridge
+	go test -race -count=1 -timeout 24h -v -run TestShops ./bridge/simtest/shop -shop-payments 200000
+	bash .ci/fuzz 10000000x
