@@ -174,6 +174,24 @@ func (h *house) noticeDelivered(uuid string) {
 	h.changed()
 }
 
+// clearDelivered takes away the alarms of notices that MGR took just before an earlier run died. One that is owed again
+// and refused again is raised anew at its first try, which is due at a start.
+func (h *house) clearDelivered(ctx context.Context) {
+	all, err := h.journal.Alarms(ctx)
+	if err != nil {
+		h.o.Log.Error("read alarms", "error", err)
+	}
+	for _, a := range all {
+		if a.Kind != alarmNotice {
+			continue
+		}
+		p, there, err := h.journal.Payment(ctx, a.UUID)
+		if err == nil && there && p.State == bridge.Reported {
+			h.noticeDelivered(a.UUID)
+		}
+	}
+}
+
 // stage is a part of the house that ends as a whole.
 type stage struct {
 	ctx  context.Context
@@ -229,6 +247,7 @@ func (h *house) begin(doors, tills, notices *stage, failed chan<- error) error {
 		}
 		begin := time.Now()
 		tills.work.Go(func() { watchSleep(tills.ctx, func() instant { return look(begin) }, h.resumed) })
+		h.clearDelivered(notices.ctx)
 		notices.work.Go(func() { h.notifier.Run(notices.ctx) })
 		run(doors, "MGR's door", func(ctx context.Context) error { return h.door.Serve(ctx, h.doorListener, h.tls) })
 		where.Door = h.doorListener.Addr().String()

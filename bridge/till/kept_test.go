@@ -234,3 +234,48 @@ func TestStopWhenArmed(t *testing.T) {
 		}
 	})
 }
+
+// slowReader lets something happen after the first time that a payment was looked for and not found.
+type slowReader struct {
+	*memory
+	meanwhile func()
+}
+
+func (r *slowReader) Payment(ctx context.Context, uuid string) (bridge.Payment, bool, error) {
+	p, there, err := r.memory.Payment(ctx, uuid)
+	if f := r.meanwhile; f != nil && !there {
+		r.meanwhile = nil
+		f()
+	}
+	return p, there, err
+}
+
+// A webhook that is overtaken by an equal one, whose payment is over by then, is a repeat and not refused, whatever
+// the terminal does now.
+func TestOvertakenWebhookIsARepeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{}
+		busy := make(chan struct{})
+		s.pay = func(ctx context.Context, r terminal.Request, _ terminal.Till) (terminal.Result, error) {
+			if s.paid() > 1 {
+				<-busy
+			}
+			return approval(), nil
+		}
+		b := start(t, newMemory(), s)
+		ready(t, b)
+		b.Desk.journal = &slowReader{b.journal, func() {
+			for n := range 2 { // the equal webhook, and when its payment is over another payment
+				if _, err := b.Accept(t.Context(), order(n+1)); err != nil {
+					t.Error(err)
+				}
+				synctest.Wait()
+			}
+		}}
+		if a, err := b.Accept(t.Context(), order(1)); err != nil || a != bridge.Repeat {
+			t.Errorf("the overtaken webhook: %v, %v; its payment is %s", a, err, b.journal.get("p1").State)
+		}
+		close(busy)
+		synctest.Wait()
+	})
+}
