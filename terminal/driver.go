@@ -80,6 +80,23 @@ type Driver struct {
 	Open func(ctx context.Context, e Env, options any) (Session, error)
 	// Simulate makes the terminal's side, which shares no code with the driver above the frame bricks.
 	Simulate func(SimulatorOptions) (Simulator, error)
+
+	// USB are devices that are known to be terminals which may speak the protocol. An id tells the model, not
+	// the protocol that it is set to.
+	USB []USBID
+	// Identify finds out whether a terminal that speaks the protocol is on the line, for the search for one. Nil
+	// where no message of the protocol is fit for that.
+	//
+	// It dials once and closes the line. It listens first, as Overhear does, and sends nothing into a line on
+	// which something is under way. It writes nothing but what Asks lists, each in one Write, and ends within
+	// some seconds of silence. A nil error is a proof: something on the line said what only this protocol says. It
+	// acknowledges no result of a payment, and leaves the terminal's settings as they were.
+	Identify func(ctx context.Context, e Env) (Identity, error)
+	// Asks is everything that Identify may write. None of it moves money, and none of it does when a terminal of
+	// another protocol reads it. Whoever calls Identify holds it to that.
+	Asks []Message
+	// Bauds are further speeds that terminals are often set to, tried after that of Line.
+	Bauds []int
 }
 
 // Session is one conversation with one terminal. Its methods are called by one goroutine at a time, Cancel

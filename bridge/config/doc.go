@@ -6,5 +6,5 @@
 // drop its leading zeros. A driver's own options are decoded as strictly as the rest.
 //
 // The package reads the settings file, the files with secrets that it names, and the environment, all through
-// Env. It opens no port and changes nothing.
+// Env. It opens no port, and changes nothing but the settings file in PutTerminal.
 package config
