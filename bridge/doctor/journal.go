@@ -68,7 +68,7 @@ func (x *exam) unopened(path string, err error) Finding {
 			return good("journal", path, "There is none yet; the bridge makes it at its first start.")
 		}
 		return warning("journal", path, "There is neither the journal nor its folder yet. The bridge makes both at its first start, if its user may.").
-			do("Install the service, which makes the folder for its user, or correct journal in the settings.")
+			do("Make the folder for the user who runs tillbridge, or correct journal in the settings.")
 	case errors.As(err, &version) && version.Found > version.Known:
 		return fault("journal", path, "The journal was written by a newer tillbridge (version %d of its form, this one knows %d). It was not touched.", version.Found, version.Known).
 			do("Install the newer tillbridge again; an older one cannot use its journal.")

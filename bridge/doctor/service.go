@@ -106,19 +106,18 @@ func (x *exam) logCommand() []string {
 // checkService looks whether the bridge is installed as a service and runs.
 func checkService(ctx context.Context, x *exam) []Finding {
 	s, why := x.readService(ctx)
-	install := "sudo tillbridge install"
-	if x.OS == "windows" {
-		install = "tillbridge install"
-	}
+	run := "tillbridge run --config " + x.arg(x.File)
 	switch {
 	case why != "" && x.running:
 		return []Finding{unchecked("service", "", why+". A bridge runs: "+x.bridge.String())}
 	case why != "":
 		return []Finding{unchecked("service", "", why)}
 	case !s.installed && x.running:
-		return []Finding{warning("service", "", "The bridge runs as %s, started by hand: it does not come back after a restart of this computer.", x.bridge).do("Stop it, install the service and start that:", append(append(x.stop(x.bridge), install), x.serviceCommand("start")...)...)}
+		return []Finding{warning("service", "", "The bridge runs as %s, started by hand: it does not come back after a restart of this computer.", x.bridge).
+			do("Make a service named "+serviceName+" of this command with the system's own means; this version installs none by itself:", run)}
 	case !s.installed:
-		return []Finding{fault("service", "", "The service is not installed and no bridge runs, so that no payment can be taken.").do("Install and start it:", append([]string{install}, x.serviceCommand("start")...)...)}
+		return []Finding{fault("service", "", "The service is not installed and no bridge runs, so that no payment can be taken.").
+			do("Start it, or make a service named "+serviceName+" of this command with the system's own means; this version installs none by itself:", run)}
 	case s.failed:
 		return []Finding{fault("service", "", "The service does not come up: %s, %s.", s.word, count(s.restarts, "restart", "restarts")).
 			do("Mend what else is told here, look at what it said last, and start it:", append(x.logCommand(), x.serviceCommand("restart")...)...)}
