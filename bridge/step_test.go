@@ -303,7 +303,7 @@ func TestWake(t *testing.T) {
 			t.Errorf("%s wakes with %v %v", s, e.Kind, due)
 		}
 	}
-	for age, expires := range map[time.Duration]bool{0: false, 59 * time.Second: false, 61 * time.Second: true, -59 * time.Second: false, -2 * time.Hour: true} {
+	for age, expires := range map[time.Duration]bool{0: false, 59 * time.Second: false, time.Minute: false, -time.Minute: false, 61 * time.Second: true, -59 * time.Second: false, -2 * time.Hour: true} {
 		e, due := Wake(inState(Received), noon.Add(age), time.Minute)
 		if due != expires || due && e.Kind != Expire {
 			t.Errorf("received %s ago wakes with %v %v", age, e.Kind, due)

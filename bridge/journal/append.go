@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 
@@ -84,28 +85,26 @@ func (j *Journal) put(ctx context.Context, tx *sql.Tx, known stored, t bridge.Tr
 		return err
 	}
 	after.Payment, after.head = t.After, head[:]
-	exec := func(s *sql.Stmt, args ...any) (sql.Result, error) {
-		return tx.StmtContext(ctx, s).ExecContext(ctx, args...)
+	exec := func(s *sql.Stmt, args ...any) error {
+		_, err := tx.StmtContext(ctx, s).ExecContext(ctx, args...)
+		return err
 	}
 	if t.Event.Kind == bridge.Accept {
 		p := after.Payment
-		res, err := exec(j.stmt.insertPayment, append([]any{
+		err := tx.StmtContext(ctx, j.stmt.insertPayment).QueryRowContext(ctx, append([]any{
 			p.UUID, p.Reference, p.Customer, p.Terminal, p.Amount.Minor, p.Amount.Currency.Code,
 			p.Amount.Currency.Numeric, p.Amount.Currency.Digits, p.Received.UnixMicro(),
-		}, after.changing()...)...)
+		}, after.changing()...)...).Scan(&after.id)
 		if isTaken(err) {
 			return fmt.Errorf("reference %s of payment %s was used before: %w", p.Reference, p.UUID, err)
 		}
 		if err != nil {
 			return err
 		}
-		if after.id, err = res.LastInsertId(); err != nil {
-			return err
-		}
-	} else if _, err := exec(j.stmt.updatePayment, append(after.changing(), after.id)...); err != nil {
+	} else if err := exec(j.stmt.updatePayment, append(after.changing(), after.id)...); err != nil {
 		return err
 	}
-	if _, err := exec(j.stmt.insertEntry, after.id, r.seq, r.at, r.kind, r.state, string(r.body), r.prev); err != nil {
+	if err := exec(j.stmt.insertEntry, after.id, r.seq, r.at, r.kind, r.state, string(r.body), r.prev); err != nil {
 		return err
 	}
 	return j.consequences(ctx, tx, after.id, t)
@@ -207,26 +206,46 @@ func (j *Journal) outOfSpace(err error) bool { return isFull(err) || isDisk(err)
 
 // transact runs one transaction on the connection that writes. It begins with the write lock, so that what
 // is read in it cannot change before the commit.
+//
+// One read that fails (EIO) is for SQLite a damaged file. What the disk refuses before the commit is therefore
+// done once more, on a new connection that knows nothing from before: damage is met again, a moment's weakness
+// of the disk is not. A commit is never repeated, since it may stand.
 func (j *Journal) transact(ctx context.Context, do func(context.Context, *sql.Tx) error) error {
+	committed, err := j.attempt(ctx, do)
+	if isDisk(err) && !committed {
+		j.log.Warn("the disk failed once; it is asked once more", "path", j.path, "error", err)
+		_, err = j.attempt(ctx, do)
+	}
+	return err
+}
+
+// attempt runs one transaction; committed tells that its commit was tried, whatever came of it.
+func (j *Journal) attempt(ctx context.Context, do func(context.Context, *sql.Tx) error) (committed bool, err error) {
 	conn, err := j.write.Conn(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer conn.Close()
+	defer func() {
+		if isDisk(err) && !committed { // what this connection remembers may be wrong: the pool is told to close it
+			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+		}
+	}()
 	ctx = context.WithoutCancel(ctx)
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer tx.Rollback()
 	if err := do(ctx, tx); err != nil {
-		return err
+		return false, err
 	}
-	return tx.Commit()
+	return true, tx.Commit()
 }
 
 // Accepting is nil while new payments can be written; its error wraps ErrFull or ErrDisk and says why not. It
-// looks at the disk now and then, and restores the reserve when there is space again.
+// looks at the disk now and then, and restores the reserve when there is space again. After damage was met it
+// waits for the whole journal to be read anew, which goes on beside everything else.
 func (j *Journal) Accepting() error { return j.space.accepting(j.probe) }
 
 // probe writes the journal's version number over itself: a whole commit that changes nothing. It also takes
@@ -235,11 +254,24 @@ func (j *Journal) probe() error {
 	ctx, cancel := context.WithTimeout(context.Background(), busyTimeout)
 	defer cancel()
 	return j.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		var version int
-		if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", version))
+		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", j.known))
 		return err
 	})
+}
+
+// reread reads the whole journal on connections of its own, which know nothing from before, and writes to it.
+// It is nil when nothing is wrong.
+func (j *Journal) reread(ctx context.Context) error {
+	r, err := OpenReadOnly(j.path)
+	if err != nil {
+		return err
+	}
+	problems, err := r.Verify(ctx)
+	if len(problems) > 0 {
+		err = &DamagedError{Path: j.path, Err: fmt.Errorf("%d things are wrong, the first: %s", len(problems), problems[0])}
+	}
+	if err = errors.Join(err, r.Close()); err != nil {
+		return err
+	}
+	return j.probe()
 }

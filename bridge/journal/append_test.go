@@ -113,7 +113,13 @@ func TestAppendRefusals(t *testing.T) {
 	elsewhere.Before.Entries, elsewhere.After.Entries = 2, 3
 
 	forged := step(t, armed.After, e[2])
-	forged.After.State, forged.After.Outcome = bridge.Approved, terminal.Approved
+	forged.After.State = bridge.Seen
+
+	otherOutcome := step(t, armed.After, e[2])
+	otherOutcome.After.Outcome = terminal.Approved
+
+	otherUUID := step(t, bridge.Payment{}, approved(8)[0])
+	otherUUID.After.UUID = uuid(9)
 
 	lost := step(t, accept.After, e[1])
 	lost.Before.UUID, lost.After.UUID = uuid(9), uuid(9)
@@ -129,6 +135,8 @@ func TestAppendRefusals(t *testing.T) {
 		"a step again":                {armed, func(err error) bool { return errors.Is(err, bridge.ErrStale) }},
 		"a step that is not one":      {elsewhere, func(err error) bool { return errors.As(err, &refused) }},
 		"a result that is not so":     {forged, func(err error) bool { return errors.Is(err, bridge.ErrStale) }},
+		"an outcome that is not so":   {otherOutcome, func(err error) bool { return errors.Is(err, bridge.ErrStale) }},
+		"another uuid than ordered":   {otherUUID, func(err error) bool { return errors.Is(err, bridge.ErrStale) }},
 		"a payment that is not there": {lost, func(err error) bool { return errors.Is(err, bridge.ErrStale) }},
 		"an illegal event":            {illegal, func(err error) bool { return errors.As(err, &refused) }},
 		"a reference again": {

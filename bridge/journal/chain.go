@@ -80,6 +80,9 @@ func encode(e bridge.Event) (bridge.Event, []byte, error) {
 			*s = cut(*s, maxName)
 		}
 		r.Mark = terminal.Mark(cut(string(r.Mark), maxWords))
+		if y := r.TerminalTime.Year(); y < 0 || y > 9999 {
+			r.TerminalTime = time.Time{} // no time that can be written; what happened counts more
+		}
 		e.Result = &r
 	}
 	if e.Person != nil {

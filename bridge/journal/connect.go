@@ -54,36 +54,38 @@ func dsn(path, mode string, pragmas ...string) string {
 }
 
 // connect makes a pool of connections, none of which is used before its settings were read back.
-func connect(name string, most int, check []setting) (*sql.DB, error) {
+// Nothing is opened before it is needed; a name that makes no sense is told then.
+func connect(name string, most int, check []setting) *sql.DB {
 	c, err := sqlite.NewConnector(name)
-	if err != nil {
-		return nil, err
-	}
-	db := sql.OpenDB(connector{Connector: c, check: check})
+	db := sql.OpenDB(connector{Connector: c, err: err, check: check})
 	db.SetMaxOpenConns(most)
 	db.SetMaxIdleConns(most)
-	return db, nil
+	return db
 }
 
 // writer opens the one connection that writes.
-func writer(path, mode string) (*sql.DB, error) {
+func writer(path, mode string) *sql.DB {
 	return connect(dsn(path, mode, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "recursive_triggers(1)",
 		"cache_size(-2000)", "journal_size_limit(8388608)"), 1, writing())
 }
 
 // readers opens a few connections that cannot write.
-func readers(path, mode string) (*sql.DB, error) {
+func readers(path, mode string) *sql.DB {
 	return connect(dsn(path, mode, "query_only(1)", "cache_size(-1000)"), 4, reading())
 }
 
 // connector checks every connection that the pool opens.
 type connector struct {
 	driver.Connector
+	err   error // why there is no Connector
 	check []setting
 }
 
 // Connect opens a connection and refuses it when a setting did not take.
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+	if c.err != nil {
+		return nil, c.err
+	}
 	conn, err := c.Connector.Connect(ctx)
 	if err != nil {
 		return nil, err
@@ -101,11 +103,7 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 }
 
 func readPragma(ctx context.Context, conn driver.Conn, name string) (string, error) {
-	q, ok := conn.(driver.QueryerContext)
-	if !ok {
-		return "", errors.New("the database driver cannot query")
-	}
-	rows, err := q.QueryContext(ctx, "PRAGMA "+name, nil)
+	rows, err := conn.(driver.QueryerContext).QueryContext(ctx, "PRAGMA "+name, nil)
 	if err != nil {
 		return "", err
 	}

@@ -183,6 +183,49 @@ func TestOpenOnFullDisk(t *testing.T) {
 	}
 }
 
+// The last bytes of a disk are taken between the look at it and the making of the reserve; and a lock file that
+// has no room for its text is a lock all the same.
+func TestNoRoomForTheReserve(t *testing.T) {
+	dir := smallDisk(t, "4m")
+	path := filepath.Join(dir, "journal.db")
+	o := Options{ReserveBytes: 256 << 10, CheckEvery: 1}
+	j, err := Open(t.Context(), path, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path + ".reserve"); err != nil {
+		t.Fatal(err)
+	}
+	j.space.spent = true
+	stuff(t, dir)
+	free, failed := int64(1<<30), error(nil)
+	room(j, &free, &failed)
+	if err := j.Accepting(); !errors.Is(err, ErrFull) {
+		t.Errorf("accepting: %v", err)
+	}
+	for _, left := range []string{path + ".reserve", path + ".reserve.new"} {
+		if _, err := os.Stat(left); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is there: %v", left, err)
+		}
+	}
+	if err := errors.Join(j.Close(), os.Remove(path+".lock")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(dir, "filler"), filepath.Join(dir, "filler 1")); err != nil {
+		t.Fatal(err)
+	}
+	stuff(t, dir)
+	f, err := lock(path+".lock", path)
+	if err != nil {
+		t.Fatalf("lock on a full disk: %v", err)
+	}
+	defer f.Close()
+	var held *HeldError
+	if _, err := lock(path+".lock", path); !errors.As(err, &held) || held.PID != 0 {
+		t.Errorf("locked twice: %v", err)
+	}
+}
+
 // A disk that fails otherwise than by being full: a limit on the size of files makes every write that would
 // make the log longer fail.
 func TestFailingDisk(t *testing.T) {

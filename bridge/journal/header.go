@@ -25,7 +25,10 @@ var errNotSQLite = errors.New("it has no SQLite header")
 
 // parseHeader reads the first 100 bytes of page 1 (SQLite, "Database File Format", 1.3).
 func parseHeader(b []byte) (header, error) {
-	if len(b) < 100 || string(b[:16]) != "SQLite format 3\x00" {
+	if len(b) < 100 {
+		return header{}, fmt.Errorf("it has %d bytes", len(b))
+	}
+	if string(b[:16]) != "SQLite format 3\x00" {
 		return header{}, errNotSQLite
 	}
 	h := header{
@@ -48,28 +51,29 @@ func inspect(path string) (header, error) {
 		return header{}, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return header{}, err
-	}
-	if !info.Mode().IsRegular() {
-		return header{}, &ForeignError{Path: path, Why: "it is not a file"}
-	}
 	b := make([]byte, 100)
-	if _, err := io.ReadFull(f, b); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return header{}, &ForeignError{Path: path, Why: fmt.Sprintf("it has %d bytes", info.Size())}
-	} else if err != nil {
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &ForeignError{Path: path, Why: "it is not a file"}
+	}
+	if err == nil {
+		var n int
+		n, err = io.ReadFull(f, b)
+		b, err = b[:n], shortIsEnd(err)
+	}
+	if err != nil {
 		return header{}, err
 	}
-	h, err := parseHeader(b)
-	if err != nil {
-		return header{}, &ForeignError{Path: path, Why: err.Error()}
-	}
+	h, herr := parseHeader(b)
 	inLog, found, err := inspectLog(path + "-wal")
-	if err != nil {
+	switch {
+	case err != nil:
 		return header{}, err
-	}
-	if found {
+	case herr != nil && found && inLog.application == applicationID:
+		return header{}, &DamagedError{Path: path, Err: herr}
+	case herr != nil:
+		return header{}, &ForeignError{Path: path, Why: herr.Error()}
+	case found:
 		h = inLog
 	}
 	if h.application != applicationID {

@@ -47,6 +47,7 @@ type Journal struct {
 	stmt  statements
 	space *space
 	lock  *os.File
+	known int // version of the journal's form
 
 	gate     sync.RWMutex // held for reading by every write, for writing by Close
 	closed   bool
@@ -69,8 +70,7 @@ func Open(ctx context.Context, path string, o Options) (_ *Journal, err error) {
 		return nil, fmt.Errorf("make the journal's folder: %w", err)
 	}
 	j := &Journal{path: path, log: o.Log}
-	j.lock, err = lock(path+".lock", path)
-	if err != nil {
+	if j.lock, err = lock(path+".lock", path); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -78,23 +78,35 @@ func Open(ctx context.Context, path string, o Options) (_ *Journal, err error) {
 			err = errors.Join(err, j.release())
 		}
 	}()
-	j.space = newSpace(path+".reserve", o)
-	all, err := migrations()
-	if err != nil {
-		return nil, err
-	}
+	j.space = newSpace(path+".reserve", o, j.reread)
+	all := migrations()
+	j.known = len(all)
 	if err := j.prepareFile(ctx, all); err != nil {
 		return nil, err
 	}
 	j.space.ensure()
-	err = j.start(ctx, all)
-	if j.outOfSpace(err) && j.space.release() {
-		err = errors.Join(j.stop(), j.start(ctx, all))
+	err = j.begin(ctx, all)
+	// Once more, with the reserve's space where that was missing: the disk may have failed for a moment only.
+	if j.outOfSpace(err) && j.space.release() || isDisk(err) {
+		err = j.begin(ctx, all)
 	}
 	if err != nil {
 		return nil, j.explain(err)
 	}
 	return j, nil
+}
+
+// begin looks at the journal and starts with it. Where that does not go well the file is left as it is: as long
+// as somebody reads a journal, SQLite does not copy the log into it when its last writer ends.
+func (j *Journal) begin(ctx context.Context, all []migration) error {
+	guard := connect(dsn(j.path, "ro"), 1, nil)
+	err := sound(ctx, guard)
+	if err == nil {
+		if err = j.start(ctx, all); err != nil {
+			err = errors.Join(err, j.stop())
+		}
+	}
+	return errors.Join(err, guard.Close())
 }
 
 // prepareFile makes sure that there is a journal at path that this program can use, and changes nothing
@@ -126,29 +138,20 @@ func (j *Journal) create(ctx context.Context, all []migration) error {
 			return fmt.Errorf("create journal: %w", err)
 		}
 	}
-	f, err := os.OpenFile(fresh, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("create journal: %w", err)
-	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("create journal: %w", err)
-	}
-	db, err := writer(fresh, "rw")
-	if err != nil {
-		return fmt.Errorf("create journal: %w", err)
-	}
-	_, err = migrate(ctx, db, all)
-	if err = errors.Join(err, db.Close()); err != nil {
-		return fmt.Errorf("create journal: %w", err)
-	}
-	if err := syncFile(fresh); err != nil {
-		return fmt.Errorf("create journal: %w", err)
-	}
-	if err := os.Rename(fresh, j.path); err != nil {
-		return fmt.Errorf("create journal: %w", err)
-	}
-	if err := syncDir(filepath.Dir(j.path)); err != nil {
-		return fmt.Errorf("create journal: %w", err)
+	for _, do := range []func() error{
+		func() error { return os.WriteFile(fresh, nil, 0o600) },
+		func() error {
+			db := writer(fresh, "rw")
+			_, err := migrate(ctx, db, all)
+			return errors.Join(err, db.Close())
+		},
+		func() error { return syncFile(fresh) },
+		func() error { return os.Rename(fresh, j.path) },
+		func() error { return syncDir(filepath.Dir(j.path)) },
+	} {
+		if err := do(); err != nil {
+			return fmt.Errorf("create journal: %w", err)
+		}
 	}
 	j.log.Info("journal created", "path", j.path, "version", len(all))
 	return nil
@@ -156,10 +159,7 @@ func (j *Journal) create(ctx context.Context, all []migration) error {
 
 // start opens the connections, brings the journal up to date and looks whether it is whole.
 func (j *Journal) start(ctx context.Context, all []migration) error {
-	var err error
-	if j.write, err = writer(j.path, "rw"); err != nil {
-		return fmt.Errorf("open journal: %w", err)
-	}
+	j.write = writer(j.path, "rw")
 	applied, err := migrate(ctx, j.write, all)
 	if err != nil {
 		return fmt.Errorf("open journal: %w", err)
@@ -167,7 +167,10 @@ func (j *Journal) start(ctx context.Context, all []migration) error {
 	if applied > 0 {
 		j.log.Info("journal brought up to date", "path", j.path, "version", len(all), "migrations", applied)
 	}
-	if err := sound(ctx, j.write); err != nil {
+	if j.stmt, err = prepareStatements(ctx, j.write); err != nil {
+		return fmt.Errorf("open journal: %w", err)
+	}
+	if j.Reader, err = newReader(ctx, j.path, "rw", len(all)); err != nil {
 		return err
 	}
 	// Notices that wait for a moment are due at once after a start: what was in their way may be gone, and a
@@ -175,11 +178,7 @@ func (j *Journal) start(ctx context.Context, all []migration) error {
 	if _, err := j.write.ExecContext(ctx, "UPDATE outbox SET next_at = 0 WHERE next_at > 0"); err != nil && !isFull(err) {
 		return fmt.Errorf("open journal: %w", err)
 	}
-	if j.stmt, err = prepareStatements(ctx, j.write); err != nil {
-		return fmt.Errorf("open journal: %w", err)
-	}
-	j.Reader, err = newReader(ctx, j.path, "rw", len(all))
-	return err
+	return nil
 }
 
 // sound reads a little of every table: enough to find a file that was cut or overwritten before a payment
@@ -187,15 +186,8 @@ func (j *Journal) start(ctx context.Context, all []migration) error {
 func sound(ctx context.Context, db *sql.DB) error {
 	for _, table := range []string{"payment", "entry", "outbox", "terminal", "alarm", "receipt"} {
 		for _, order := range []string{"", " DESC"} {
-			key := "1"
-			rows, err := db.QueryContext(ctx, "SELECT * FROM "+table+" ORDER BY "+key+order+" LIMIT 1")
-			if err != nil {
-				return fmt.Errorf("read %s: %w", table, err)
-			}
-			for rows.Next() {
-				continue
-			}
-			if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			whatever := func(*sql.Rows) error { return nil }
+			if err := eachRow(ctx, db, whatever, "SELECT * FROM "+table+" ORDER BY 1"+order+" LIMIT 1"); err != nil {
 				return fmt.Errorf("read %s: %w", table, err)
 			}
 		}
@@ -225,9 +217,10 @@ func (j *Journal) Close() error {
 		return j.closeErr
 	}
 	j.closed = true
+	j.space.close()
 	ctx, cancel := context.WithTimeout(context.Background(), busyTimeout)
 	defer cancel()
-	err := j.Reader.Close()
+	err := j.Reader.Close() // before the checkpoint, which readers would hold up
 	if cerr := checkpoint(ctx, j.write); cerr != nil {
 		j.log.Warn("the write-ahead log stays beside the journal", "path", j.path, "error", cerr)
 	}
@@ -235,31 +228,20 @@ func (j *Journal) Close() error {
 	return j.closeErr
 }
 
-// stop closes the connections.
+// stop closes the connections, the one that writes last: what it leaves in the log is then copied.
 func (j *Journal) stop() error {
 	var err error
 	if j.Reader != nil {
 		err = j.Reader.Close()
-		j.Reader = nil
 	}
 	if j.write != nil {
 		err = errors.Join(err, j.write.Close())
-		j.write = nil
 	}
 	return err
 }
 
 // release closes what is open and gives up the lock, in that order.
-func (j *Journal) release() error {
-	var err error
-	if j.write != nil {
-		err = j.write.Close()
-	}
-	if j.lock != nil {
-		err = errors.Join(err, j.lock.Close())
-	}
-	return err
-}
+func (j *Journal) release() error { return errors.Join(j.stop(), j.lock.Close()) }
 
 // makeFolder makes a folder for this user alone, durably, unless it is there.
 func makeFolder(dir string) error {
@@ -275,8 +257,8 @@ func makeFolder(dir string) error {
 // syncFile makes a file's content durable.
 func syncFile(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return err
+	if err == nil {
+		err = errors.Join(f.Sync(), f.Close())
 	}
-	return errors.Join(f.Sync(), f.Close())
+	return err
 }

@@ -10,10 +10,10 @@ import (
 
 // sign writes this process's id into the lock file that it holds.
 func sign(f *os.File) error {
-	if err := f.Truncate(0); err != nil {
-		return err
+	err := f.Truncate(0)
+	if err == nil {
+		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
-	_, err := f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	if isNoSpace(err) {
 		return nil // the lock counts, its text is a courtesy
 	}

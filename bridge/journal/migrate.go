@@ -3,15 +3,12 @@ package journal
 import (
 	"context"
 	"database/sql"
-	"embed"
+	_ "embed" // the scripts
 	"fmt"
-	"io/fs"
-	"strconv"
-	"strings"
 )
 
-//go:embed migrations/*.sql
-var migrationFiles embed.FS
+//go:embed migrations/0001_journal.sql
+var script1 string
 
 // migration brings a journal from the version before it to its own.
 type migration struct {
@@ -21,25 +18,8 @@ type migration struct {
 }
 
 // migrations are all there are, in order; the version of the last is the one that this program writes.
-func migrations() ([]migration, error) {
-	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
-	if err != nil {
-		return nil, err
-	}
-	all := make([]migration, 0, len(names))
-	for i, name := range names {
-		script, err := migrationFiles.ReadFile(name)
-		if err != nil {
-			return nil, err
-		}
-		base := strings.TrimPrefix(name, "migrations/")
-		number, _, _ := strings.Cut(base, "_")
-		if v, err := strconv.Atoi(number); err != nil || v != i+1 {
-			return nil, fmt.Errorf("migration %s is not number %d", base, i+1)
-		}
-		all = append(all, migration{version: i + 1, name: base, script: string(script)})
-	}
-	return all, nil
+func migrations() []migration {
+	return []migration{{version: 1, name: "0001_journal.sql", script: script1}}
 }
 
 // migrate applies what is missing, each migration in a transaction of its own with its number, and copies
@@ -70,11 +50,8 @@ func apply(ctx context.Context, db *sql.DB, m migration) error {
 		return err
 	}
 	defer tx.Rollback()
-	if _, err := tx.ExecContext(ctx, m.script); err != nil {
-		return err
-	}
-	stamp := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, m.version)
-	if _, err := tx.ExecContext(ctx, stamp); err != nil {
+	stamp := fmt.Sprintf("; PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, m.version)
+	if _, err := tx.ExecContext(ctx, m.script+stamp); err != nil {
 		return err
 	}
 	return tx.Commit()

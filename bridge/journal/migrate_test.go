@@ -15,10 +15,7 @@ var update = flag.Bool("update", false, "write the expected output of the newest
 
 // Every migration has a folder in testdata: the journal before it, and the journal after it.
 func TestMigrations(t *testing.T) {
-	all, err := migrations()
-	if err != nil {
-		t.Fatal(err)
-	}
+	all := migrations()
 	for i, m := range all {
 		t.Run(m.name, func(t *testing.T) {
 			dir := filepath.Join("testdata", "migrations", strings.TrimSuffix(m.name, ".sql"))
@@ -28,10 +25,7 @@ func TestMigrations(t *testing.T) {
 			}
 			path := filepath.Join(memoryDir(t), "journal.db")
 			write(t, path, nil)
-			db, err := writer(path, "rw")
-			if err != nil {
-				t.Fatal(err)
-			}
+			db := writer(path, "rw")
 			defer db.Close()
 			if _, err := db.Exec(string(input)); err != nil {
 				t.Fatalf("input: %v", err)
@@ -58,14 +52,8 @@ func TestMigrations(t *testing.T) {
 // A migration that fails leaves the journal at the version before it.
 func TestMigrationThatFails(t *testing.T) {
 	path := filled(t, 2)
-	db, err := writer(path, "rw")
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := migrations()
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := writer(path, "rw")
+	all := migrations()
 	before := dump(t, db)
 	bad := append(all, migration{version: len(all) + 1, name: "bad.sql", script: "CREATE TABLE extra (x TEXT); DROP TABLE outbox; INSERT INTO nowhere VALUES (1)"})
 	if n, err := migrate(t.Context(), db, bad); err == nil || n != 0 || !strings.Contains(err.Error(), "bad.sql") {

@@ -358,10 +358,7 @@ func TestLostJournalWithItsLog(t *testing.T) {
 
 func TestSettingsAreReadBack(t *testing.T) {
 	path := filled(t, 1)
-	db, err := connect(dsn(path, "rw", "journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)", "recursive_triggers(1)"), 1, writing())
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := connect(dsn(path, "rw", "journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)", "recursive_triggers(1)"), 1, writing())
 	defer db.Close()
 	if err := db.PingContext(t.Context()); err == nil || !strings.Contains(err.Error(), "PRAGMA synchronous reads back as 1 instead of 2") {
 		t.Errorf("a connection without synchronous=FULL is used: %v", err)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"tillbridge/bridge"
 	"tillbridge/terminal"
 )
@@ -25,8 +27,8 @@ type Reader struct {
 }
 
 // OpenReadOnly opens a journal for reading, also while a daemon has it open: it takes no lock and can write
-// nothing. A *ForeignError or *VersionError means that the file is not one that this program can read. The
-// caller closes it.
+// nothing. A *ForeignError or *VersionError means that the file is not one that this program can read, a
+// *DamagedError that it is broken. The caller closes it.
 func OpenReadOnly(path string) (*Reader, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -35,25 +37,17 @@ func OpenReadOnly(path string) (*Reader, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	all, err := migrations()
-	if err != nil {
-		return nil, err
-	}
-	return newReader(context.Background(), path, "ro", len(all))
+	return newReader(context.Background(), path, "ro", len(migrations()))
 }
 
 func newReader(ctx context.Context, path, mode string, known int) (*Reader, error) {
-	db, err := readers(path, mode)
-	if err != nil {
-		return nil, fmt.Errorf("open journal: %w", err)
-	}
-	r := &Reader{read: db, path: path}
-	err = r.check(ctx, known)
+	r := &Reader{read: readers(path, mode), path: path}
+	err := r.check(ctx, known)
 	if err == nil {
 		err = r.prepare(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
 }
@@ -83,8 +77,10 @@ func (r *Reader) check(ctx context.Context, known int) error {
 		r.read.QueryRowContext(ctx, "PRAGMA application_id").Scan(&application),
 		r.read.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version))
 	switch {
-	case isDamage(err):
+	case primary(err) == sqlite3.SQLITE_NOTADB:
 		return &ForeignError{Path: r.path, Why: err.Error()}
+	case isDamage(err):
+		return &DamagedError{Path: r.path, Err: err}
 	case err != nil:
 		return fmt.Errorf("open journal %s: %w", r.path, err)
 	case application != applicationID:
@@ -225,11 +221,8 @@ func (r *Reader) Story(ctx context.Context, uuid string) ([]StoryEntry, error) {
 			return err
 		}
 		e, err := x.event()
-		if err != nil {
-			return fmt.Errorf("entry %d: %w", x.seq, err)
-		}
-		state, err := bridge.ParseState(x.state)
-		if err != nil {
+		state, serr := bridge.ParseState(x.state)
+		if err := errors.Join(err, serr); err != nil {
 			return fmt.Errorf("entry %d: %w", x.seq, err)
 		}
 		story = append(story, StoryEntry{Seq: x.seq, At: e.At, Kind: e.Kind, State: state, Event: e})
@@ -256,15 +249,13 @@ func (r *Reader) Receipts(ctx context.Context, uuid string) ([]terminal.Receipt,
 	var all []terminal.Receipt
 	err := r.each(ctx, func(rows *sql.Rows) error {
 		var body []byte
-		if err := rows.Scan(&body); err != nil {
-			return err
-		}
 		var one terminal.Receipt
-		if err := json.Unmarshal(body, &one); err != nil {
-			return err
+		err := rows.Scan(&body)
+		if err == nil {
+			err = json.Unmarshal(body, &one)
 		}
 		all = append(all, one)
-		return nil
+		return err
 	}, "SELECT t.body FROM receipt t JOIN payment p ON p.id = t.payment_id WHERE p.uuid = ? ORDER BY t.n", uuid)
 	if err != nil {
 		return nil, fmt.Errorf("read receipts of payment %s: %w", uuid, err)

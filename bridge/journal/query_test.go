@@ -348,14 +348,21 @@ func TestMarks(t *testing.T) {
 		t.Errorf("an unknown terminal has mark %q, id %q, %v", m, id, err)
 	}
 	for _, c := range []struct {
-		mark terminal.Mark
-		id   string
-	}{{"162", "60000001"}, {"162", "60000001"}, {"163", "60000001"}, {"", "60000002"}} {
+		mark     terminal.Mark
+		id, want string
+	}{
+		{"162", "60000001", "60000001"},
+		{"162", "60000001", "60000001"},
+		{"163", "60000001", "60000001"},
+		{"", "60000002", "60000002"},
+		{"7", "", "60000002"}, // it did not tell this time
+		{"7", "60000001", "60000001"},
+	} {
 		if err := j.SetMark(ctx, "counter", c.mark, c.id); err != nil {
 			t.Fatal(err)
 		}
-		if m, id, err := j.Mark(ctx, "counter"); m != c.mark || id != c.id || err != nil {
-			t.Errorf("mark %q, id %q, %v; want %q, %q", m, id, err, c.mark, c.id)
+		if m, id, err := j.Mark(ctx, "counter"); m != c.mark || id != c.want || err != nil {
+			t.Errorf("mark %q, id %q, %v; want %q, %q", m, id, err, c.mark, c.want)
 		}
 	}
 }

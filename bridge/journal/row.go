@@ -144,7 +144,7 @@ func prepareStatements(ctx context.Context, db *sql.DB) (statements, error) {
 		{&s.read, selectPayment + fromPayment + "WHERE p.uuid = ?"},
 		{&s.insertPayment, `INSERT INTO payment (uuid, reference, customer, terminal, amount, currency, currency_num, digits, received,
 			driver, evidence, state, outcome, proof, armed, updated, mark, reason, seen_seq, result_seq, person_seq, entries, head)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`},
 		{&s.updatePayment, `UPDATE payment SET driver = ?, evidence = ?, state = ?, outcome = ?, proof = ?, armed = ?, updated = ?,
 			mark = ?, reason = ?, seen_seq = ?, result_seq = ?, person_seq = ?, entries = ?, head = ? WHERE id = ?`},
 		{&s.insertEntry, `INSERT INTO entry (payment_id, seq, at, kind, state, body, prev) VALUES (?, ?, ?, ?, ?, ?, ?)`},

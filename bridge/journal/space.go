@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,13 +23,19 @@ type space struct {
 
 	mu      sync.Mutex
 	spent   bool      // the reserve is not there
-	failed  error     // the last write met a failing disk; nil once a probe went through
+	failed  error     // the last write met a failing disk; nil once what it takes to go on went through
+	faults  int       // how often a write met a failing disk
 	verdict error     // why no new payment is taken; nil for none
 	looked  time.Time // when the verdict was made
+
+	rereading
 }
 
-func newSpace(path string, o Options) *space {
-	return &space{path: path, size: o.ReserveBytes, every: o.CheckEvery, log: o.Log, free: freeBytes}
+func newSpace(path string, o Options, reread func(context.Context) error) *space {
+	s := &space{path: path, size: o.ReserveBytes, every: o.CheckEvery, log: o.Log, free: freeBytes}
+	s.reread = reread
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s
 }
 
 // ensure makes the reserve where it is missing and there is room for it.
@@ -40,7 +47,8 @@ func (s *space) ensure() {
 }
 
 // accepting is nil while new payments may be written. It looks at the disk at most once in every, and tries
-// what it needs to say yes again: probe is a small write that must go through after the disk has failed.
+// what it needs to say yes again: probe is a small write that must go through after the disk has failed. After
+// damage that does not tell how far the damage goes, so that everything is read anew.
 func (s *space) accepting(probe func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -48,7 +56,8 @@ func (s *space) accepting(probe func() error) error {
 		return s.verdict
 	}
 	if isDamage(s.failed) {
-		return s.verdict // no probe can tell how far the damage goes; a restart looks at it anew
+		s.readAnew()
+		return s.verdict
 	}
 	if s.failed != nil {
 		if err := probe(); err != nil {
@@ -114,7 +123,11 @@ func (s *space) broken(cause error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.failed = cause
+	s.faults++
 	s.judge(fmt.Errorf("%w: %w", ErrDisk, cause))
+	if isDamage(cause) {
+		s.readAnew()
+	}
 }
 
 // tight tells whether there is less space free than the reserve takes: then a failed write means a full disk,

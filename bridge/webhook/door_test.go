@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -233,8 +232,8 @@ func TestProblemsHideCardNumbers(t *testing.T) {
 func TestDeskHasADeadline(t *testing.T) {
 	d, err := New(Config{Passcode: passcode, Terminals: map[string]Terminal{"counter": {Currency: eur}}, Log: slog.New(slog.DiscardHandler)},
 		deskFunc(func(ctx context.Context, _ bridge.Order) (bridge.Acceptance, error) {
-			if at, ok := ctx.Deadline(); !ok || time.Until(at) > acceptWithin {
-				t.Errorf("deadline %v %v", at, ok)
+			if at, ok := ctx.Deadline(); !ok || time.Until(at) > 5*time.Second || ctx.Err() != nil {
+				t.Errorf("deadline %v %v, %v", at, ok, ctx.Err())
 			}
 			return bridge.New, nil
 		}))
@@ -255,8 +254,8 @@ func TestPathsAndMethods(t *testing.T) {
 		status int
 		words  string
 	}{
-		"several terminals, none named": {[]func(*http.Request){path("/mgr")}, true, 404, "/mgr/bar, /mgr/counter"},
-		"an unknown terminal":           {[]func(*http.Request){path("/mgr/" + passcode)}, true, 404, "/mgr/bar, /mgr/counter"},
+		"several terminals, none named": {[]func(*http.Request){path("/mgr")}, true, 404, "There are several terminals, so that the webhook URL must name one. Make one payment method a terminal in MGR, with URLs that end in: /mgr/bar, /mgr/counter."},
+		"an unknown terminal":           {[]func(*http.Request){path("/mgr/" + passcode)}, true, 404, "There is no terminal of this name. MGR's webhook URL must end in: /mgr/bar, /mgr/counter."},
 		"an unknown path":               {[]func(*http.Request){path("/")}, false, 404, "/mgr/"},
 		"a slash too many":              {[]func(*http.Request){path("//mgr/counter")}, false, 404, "/mgr/"},
 		"GET":                           {[]func(*http.Request){method("GET")}, false, 405, "POST"},
@@ -427,11 +426,17 @@ func TestNewRefuses(t *testing.T) {
 		"no terminal":            func(c *Config) { c.Terminals = nil },
 		"a terminal with slash":  func(c *Config) { c.Terminals = map[string]Terminal{"a/b": {Currency: eur}} },
 		"no currency":            func(c *Config) { c.Terminals = map[string]Terminal{"counter": {}} },
-		"every origin":           func(c *Config) { c.Origins = []string{"*"} },
-		"the null origin":        func(c *Config) { c.Origins = []string{"null"} },
-		"an origin with path":    func(c *Config) { c.Origins = []string{origin + "/x"} },
-		"a URL as host":          func(c *Config) { c.Hosts = []string{"https://x"} },
-		"an empty host":          func(c *Config) { c.Hosts = []string{""} },
+		"a currency without code": func(c *Config) {
+			c.Terminals = map[string]Terminal{"counter": {Currency: terminal.Currency{Numeric: 978}}}
+		},
+		"a currency without number": func(c *Config) {
+			c.Terminals = map[string]Terminal{"counter": {Currency: terminal.Currency{Code: "EUR"}}}
+		},
+		"every origin":        func(c *Config) { c.Origins = []string{"*"} },
+		"the null origin":     func(c *Config) { c.Origins = []string{"null"} },
+		"an origin with path": func(c *Config) { c.Origins = []string{origin + "/x"} },
+		"a URL as host":       func(c *Config) { c.Hosts = []string{"https://x"} },
+		"an empty host":       func(c *Config) { c.Hosts = []string{""} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := ok
@@ -455,25 +460,5 @@ func TestNobodyNeedsToWatch(t *testing.T) {
 	b := newBench(t, nil, func(c *Config) { c.Seen = nil })
 	if w := b.do(request(good)); w.Code != 202 {
 		t.Errorf("answered %d", w.Code)
-	}
-}
-
-// What the log tells of callers is bounded, and says what it left out.
-func TestLogIsBounded(t *testing.T) {
-	b := newBench(t, nil)
-	for range 500 {
-		b.do(request(good, host("evil.example")))
-		b.do(request("{"))
-	}
-	if n := strings.Count(b.log.String(), "\n"); n == 0 || n > 2*linesAMinute {
-		t.Errorf("%d lines", n)
-	}
-	b.known.since = b.known.since.Add(-2 * time.Minute)
-	b.do(request("{"))
-	if !strings.Contains(b.log.String(), fmt.Sprintf("left_out=%d", 500-linesAMinute)) {
-		t.Errorf("log: %s", &b.log)
-	}
-	if n, err := io.WriteString(b.known, strings.Repeat("4111111111111111 ", 100)+"\n"); n != 1701 || err != nil || strings.Contains(b.log.String(), "4111111111111111") {
-		t.Errorf("wrote %d %v", n, err)
 	}
 }

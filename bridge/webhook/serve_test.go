@@ -89,7 +89,7 @@ func TestSlowCallers(t *testing.T) {
 			c := l.dial("127.0.0.1:5")
 			start := time.Now()
 			fmt.Fprintf(c, "%sContent-Length: %d\r\n\r\n%s", head, len(good), good[:20])
-			if res := answer(t, c); res.StatusCode != 408 || time.Since(start) != bodyWithin {
+			if res := answer(t, c); res.StatusCode != 408 || time.Since(start) != 10*time.Second {
 				t.Errorf("answered %d after %s", res.StatusCode, time.Since(start))
 			}
 			c.Close()
@@ -113,6 +113,38 @@ func TestSlowCallers(t *testing.T) {
 			}
 		})
 	})
+	t.Run("body of a call that is refused", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, nil)
+			l, stop := serve(t, b)
+			c := l.dial("127.0.0.1:5")
+			start := time.Now()
+			fmt.Fprintf(c, "POST /elsewhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nand then nothing")
+			_ = c.SetReadDeadline(start.Add(time.Minute))
+			if rest, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(rest), "HTTP/1.1 404 ") || time.Since(start) != 15*time.Second {
+				t.Errorf("answered %q, %v after %s", rest, err, time.Since(start))
+			}
+			if err := stop(); err != nil {
+				t.Error(err)
+			}
+		})
+	})
+	t.Run("reader of the answer", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, nil)
+			l, stop := serve(t, b)
+			c := l.dial("127.0.0.1:5")
+			fmt.Fprintf(c, "%sContent-Length: %d\r\n\r\n%s", head, len(good), good)
+			time.Sleep(30*time.Second + time.Millisecond)
+			synctest.Wait()
+			if rest, err := io.ReadAll(c); err != nil || len(rest) != 0 {
+				t.Errorf("after half a minute it is still answered %q, %v", rest, err)
+			}
+			if err := stop(); err != nil || len(b.orders) != 1 {
+				t.Errorf("ended with %v, orders %v", err, b.orders)
+			}
+		})
+	})
 	t.Run("desk", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t, func(bridge.Order) (bridge.Acceptance, error) {
@@ -131,6 +163,25 @@ func TestSlowCallers(t *testing.T) {
 			}
 		})
 	})
+}
+
+// A header of more than 16 KiB, and what Go's server adds to that, is refused.
+func TestLongHeader(t *testing.T) {
+	for size, status := range map[int]int{12 << 10: 202, 64 << 10: 431} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, nil)
+			l, stop := serve(t, b)
+			c := l.dial("127.0.0.1:5")
+			go fmt.Fprintf(c, "%sX-Long: %s\r\nContent-Length: %d\r\n\r\n%s", head, strings.Repeat("x", size), len(good), good)
+			if res := answer(t, c); res.StatusCode != status {
+				t.Errorf("a header of %d bytes is answered %d, want %d", size, res.StatusCode, status)
+			}
+			c.Close()
+			if err := stop(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }
 
 func TestBrokenBody(t *testing.T) {

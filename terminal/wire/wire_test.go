@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -64,6 +65,17 @@ func TestBCD(t *testing.T) {
 	if _, err := Digits(unhex(t, "123f")); !errors.As(err, &be) || be.Offset != 3 || be.Nibble != 0xF {
 		t.Errorf("a padding nibble gave %v", err)
 	}
+	for at := range 6 { // the error names the nibble, wherever it is
+		in := []byte("000000")
+		in[at] = 'a'
+		_, err := BCD(unhex(t, string(in)))
+		_, derr := Digits(unhex(t, string(in)))
+		for _, err := range []error{err, derr} {
+			if !errors.As(err, &be) || be.Offset != at || be.Nibble != 0xA {
+				t.Errorf("nibble %d of %s: %v", at, in, err)
+			}
+		}
+	}
 	if _, err := BCD(make([]byte, 10)); err == nil {
 		t.Error("a number of ten bytes was taken")
 	}
@@ -86,9 +98,19 @@ func TestNibbles(t *testing.T) {
 	if got := Nibbles(unhex(t, "eeeeeeeeeeeeeee4281f")); got != "EEEEEEEEEEEEEEE4281F" {
 		t.Errorf("masked number reads %q", got)
 	}
+	if got := Nibbles(nil); got != "" {
+		t.Errorf("nothing reads %q", got)
+	}
 	for text, want := range map[string]string{"": "", "EEE4281": "eee4281f", "59d2": "59d2", "1": "1f"} {
 		if got, err := AppendNibbles(nil, text); err != nil || hex.EncodeToString(got) != want {
 			t.Errorf("AppendNibbles(%q) = %x, %v; want %s", text, got, err, want)
+		}
+	}
+	for c := range 256 { // sixteen characters, the letters in both cases, and no other
+		want, bad := strconv.ParseUint(string([]byte{byte(c)}), 16, 8)
+		got, err := AppendNibbles(nil, string([]byte{byte(c), '0'}))
+		if (err == nil) != (bad == nil) || err == nil && (len(got) != 1 || got[0] != byte(want<<4)) {
+			t.Errorf("AppendNibbles(%q) = %x, %v", []byte{byte(c), '0'}, got, err)
 		}
 	}
 	if got, err := AppendNibbles([]byte{1}, "12x4"); err == nil || len(got) != 1 {
@@ -111,6 +133,11 @@ func TestTags(t *testing.T) {
 		}
 		if back := AppendTag(nil, tag); !bytes.HasPrefix(unhex(t, in), back) || len(back) != n {
 			t.Errorf("AppendTag(%s) = %x", tag, back)
+		}
+	}
+	for tag, want := range map[Tag]string{0: "00", 0xFF: "ff", 0x1F00: "1f00", 0xFFFF: "ffff", 0x1F8000: "1f8000"} {
+		if got := AppendTag(nil, tag); hex.EncodeToString(got) != want || tag.String() != strings.ToUpper(want) {
+			t.Errorf("AppendTag(%s) = %x, want %s", tag, got, want)
 		}
 	}
 	for in, truncated := range map[string]bool{"": true, "1f": true, "1f80": true, "1f808000": false} {
@@ -164,6 +191,9 @@ func TestTLVs(t *testing.T) {
 	if !errors.Is(err, ErrTruncated) || len(objects) != 0 || hex.EncodeToString(rest) != "0705414243" {
 		t.Errorf("a cut value: %v, %x, %v", objects, rest, err)
 	}
+	if err == nil || err.Error() != "tag 07: 5 bytes announced, 3 there: "+ErrTruncated.Error() {
+		t.Errorf("a cut value reads %v", err)
+	}
 	back, err := AppendTLV(nil, 0x1F10, []byte{3})
 	if err != nil || hex.EncodeToString(back) != "1f100103" {
 		t.Errorf("AppendTLV = %x, %v", back, err)
@@ -176,6 +206,7 @@ func TestVariableLengths(t *testing.T) {
 		{"f1f2012345678901234567890123", "012345678901234567890123", ""},
 		{"f0f3012345", "012345", ""},
 		{"0002abcd01", "abcd", "01"},
+		{"f0f9010203040506070809", "010203040506070809", ""},
 		{"f0f0", "", ""},
 	} {
 		v, rest, err := ReadLLVAR(unhex(t, c.in))
@@ -198,6 +229,15 @@ func TestVariableLengths(t *testing.T) {
 		if _, rest, err := ReadLLLVAR(unhex(t, in)); err == nil || errors.Is(err, ErrTruncated) != truncated || hex.EncodeToString(rest) != in {
 			t.Errorf("ReadLLLVAR(%s) gave %x, %v", in, rest, err)
 		}
+	}
+	if _, _, err := ReadLLLVAR(unhex(t, "f0f7f341532d5449")); err == nil || err.Error() != "variable length: 73 bytes announced, 5 there: "+ErrTruncated.Error() {
+		t.Errorf("a cut value reads %v", err)
+	}
+	if got, err := AppendLLVAR(nil, make([]byte, 99)); err != nil || hex.EncodeToString(got[:2]) != "f9f9" || len(got) != 101 {
+		t.Errorf("AppendLLVAR of 99 bytes: %d bytes, %v", len(got), err)
+	}
+	if got, err := AppendLLLVAR(nil, make([]byte, 999)); err != nil || hex.EncodeToString(got[:3]) != "f9f9f9" || len(got) != 1002 {
+		t.Errorf("AppendLLLVAR of 999 bytes: %d bytes, %v", len(got), err)
 	}
 	if got, err := AppendLLVAR(nil, make([]byte, 18)); err != nil || hex.EncodeToString(got[:2]) != "f1f8" {
 		t.Errorf("AppendLLVAR of 18 bytes = %x, %v", got, err)
@@ -257,7 +297,7 @@ func TestWireWords(t *testing.T) {
 	if got := (&BCDError{Offset: 3, Nibble: 0xB}).Error(); got != "nibble 3 is B, not a decimal digit" {
 		t.Errorf("a bad nibble reads %q", got)
 	}
-	if got := DLEAck.String() + " " + DLEGarbage.String() + " " + DLEKind(99).String(); got != "ack garbage unknown" {
+	if got := DLEAck.String() + " " + DLEGarbage.String() + " " + (DLEGarbage + 1).String(); got != "ack garbage unknown" {
 		t.Errorf("kinds read %q", got)
 	}
 }
