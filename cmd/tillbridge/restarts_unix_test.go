@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"runtime"
 	"sync"
 	"syscall"
@@ -23,8 +24,15 @@ func restarts(t *testing.T, link string) {
 		r.until("the terminal is ready", func() bool { return r.ready() })
 		var asked sync.WaitGroup
 		asked.Go(func() {
-			// No answer comes where the bridge dies first; MGR is told the outcome all the same.
-			_, _, _ = r.mgr.Charge(context.Background(), r.door, standin.Charge{Amount: amountOf(r.n), Customer: "customer", UUID: id})
+			// A bridge that has just started looks for its terminal first. No answer comes where the bridge dies
+			// before; MGR is told the outcome all the same.
+			charge := standin.Charge{Amount: amountOf(r.n), Customer: "customer", UUID: id}
+			for status := http.StatusServiceUnavailable; status == http.StatusServiceUnavailable; {
+				var err error
+				if status, _, err = r.mgr.Charge(context.Background(), r.door, charge); err != nil {
+					return
+				}
+			}
 		})
 		met := r.slowMotion(id, at)
 		hit[met]++
