@@ -4,16 +4,19 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"tillbridge/bridge"
+	"tillbridge/terminal"
 )
 
 // Only what the disk refused before the commit is done once more. A refusal of our own is final, and a commit
 // may stand: repeated, it would be told as refused.
 func TestWhatIsDoneOnceMore(t *testing.T) {
-	j := fresh(t)
+	j, log := heard(t, filepath.Join(memoryDir(t), "journal.db"))
 	live(t, j, bridge.Payment{}, approved(1)...)
 	fail := map[string]int{}
 	between(t, filepath.Dir(j.Path()), func(a access) int32 {
@@ -69,4 +72,18 @@ func TestWhatIsDoneOnceMore(t *testing.T) {
 	}
 	accepts(t, j)
 	verified(t, j)
+
+	// After a commit that failed another one takes its place at once; it is told where that fails too.
+	const told = "the journal cannot be written"
+	for syncs, tells := range map[int]bool{1: false, 2: true} {
+		log.Reset()
+		fail["sync"] = syncs
+		if err := j.SetMark(t.Context(), "counter", terminal.Mark(fmt.Sprintf("after %d", syncs)), ""); !errors.Is(err, ErrDisk) {
+			t.Errorf("%d syncs fail: %v", syncs, err)
+		}
+		if got := strings.Contains(log.String(), told); got != tells || fail["sync"] > 0 {
+			t.Errorf("%d syncs fail, %d are left; the log says %s", syncs, fail["sync"], log)
+		}
+		accepts(t, j)
+	}
 }

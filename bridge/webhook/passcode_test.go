@@ -206,3 +206,17 @@ func TestThrottleForgetsTheOldest(t *testing.T) {
 		t.Errorf("waits are %s, %s", th.wait(source(0), now), th.wait(source(1), now))
 	}
 }
+
+// A wrong passcode counts for less than a minute: at the end of it, it is forgotten.
+func TestFailuresCountForAMinute(t *testing.T) {
+	th := newThrottle(maxSources)
+	start := time.Now()
+	for _, c := range []struct {
+		after time.Duration
+		count int
+	}{{0, 1}, {30 * time.Second, 2}, {time.Minute - 1, 3}, {time.Minute, 3}, {90 * time.Second, 3}, {time.Hour, 1}} {
+		if n := th.failed(loopback, start.Add(c.after)); n != c.count {
+			t.Errorf("after %s: %d failures, want %d", c.after, n, c.count)
+		}
+	}
+}
