@@ -3,6 +3,7 @@ package simtest
 const (
 	inPay    = "bridge/till/pay.go"
 	inDesk   = "bridge/till/desk.go"
+	inAccept = "bridge/till/accept.go"
 	inWorker = "bridge/till/worker.go"
 	inDoubt  = "bridge/till/doubt.go"
 	inLent   = "bridge/till/lent.go"
@@ -26,12 +27,12 @@ func doorBugs() []bug {
 		{"reuse of a reference", "I9", []change{{inDesk, "d.lastRef = max(d.lastRef+1, time.Now().UnixMicro())", "_, d.lastRef = time.Now(), 36"}}},
 		{"dedupe by amount", "I8|I4", []change{
 			{inDesk, "	lastRef  int64\n", "	lastRef  int64\n	last bridge.Order\n"},
-			{inDesk, "	err = w.accept(ctx, o)\n", "	if d.last.Amount == o.Amount && d.last.UUID != o.UUID {\n		return bridge.Repeat, nil\n	}\n	d.last = o\n	err = w.accept(ctx, o)\n"},
+			{inAccept, "	cause := w.accept(ctx, o)\n", "	if d.last.Amount == o.Amount && d.last.UUID != o.UUID {\n		return bridge.Repeat, nil\n	}\n	d.last = o\n	cause := w.accept(ctx, o)\n"},
 		}},
 		{"two payments at once at one terminal", "I9", []change{{inWorker, "	case w.hand != nil:\n		return bridge.Refuse(bridge.Busy", "	case w.hand != nil && w.hand.State == bridge.None:\n		return bridge.Refuse(bridge.Busy"}}},
 		{"a repeat sells again", "I9|I5|I1", []change{
 			{inStep, "	Declined: {Report:", "	Declined: {Arm: {[]State{Armed}, arm}, Report:"},
-			{inDesk, "	switch {\n	case refusal != nil:\n		return refusal\n", `	if w := d.workers[known.Terminal]; refusal == nil && known.State == bridge.Declined {
+			{inAccept, "	switch {\n	case refusal != nil:\n		return refusal\n", `	if w := d.workers[known.Terminal]; refusal == nil && known.State == bridge.Declined {
 		w.mu.Lock()
 		if w.hand == nil {
 			known.State, known.Received = bridge.Received, time.Now()
@@ -45,7 +46,7 @@ func doorBugs() []bug {
 		return refusal
 `},
 		}},
-		{"a repeat is not told again", "I4", []change{{inDesk, "	case !known.Final():\n		return nil\n	}\n	// MGR", "	default:\n		return nil\n	}\n	// MGR"}}},
+		{"a repeat is not told again", "I4", []change{{inAccept, "	case !known.Final():\n		return nil\n	}\n	// MGR", "	default:\n		return nil\n	}\n	// MGR"}}},
 		{"start after MGR was refused", "I4", []change{{
 			inDoubt, "w.hand != nil && w.hand.UUID == p.UUID {\n			continue\n		}\n", "w.hand != nil && w.hand.UUID == p.UUID {\n			continue\n		}\n		if w.hand == nil {\n			w.take(p)\n			continue\n		}\n",
 		}}},
@@ -94,10 +95,10 @@ func evidenceBugs() []bug {
 			{inDriver, "	case err != nil || m.seq != before+1:", "	case err == nil && m.seq != before+1:"},
 			{inDriver, "	case m.booked.Before(s.w.armedByTheWall(a.Reference)):", "	case false:"},
 		}},
-		{"the mark is not read anew with the line", "I16|I3", []change{{inWorker, "	w.lease, w.failed, w.mark = l, 0, \"\"\n", "	w.lease, w.failed = l, 0\n"}, {inAdmit, "	case Lose, Hold, Resolve:\n", "	case Hold, Resolve:\n"}}},
+		{"the mark is not read anew with the line", "I16|I3", []change{{inWorker, "	w.lease, w.mark = l, \"\"\n", "	w.lease = l\n"}, {inAdmit, "	case Lose, Hold, Resolve:\n", "	case Hold, Resolve:\n"}}},
 		{"the mark of before a step that the disk kept", "I16|I3", []change{{inPay, "	w.mark = \"\"\n	for n := 0", "	for n := 0"}}},
 		{"a crash inside recovery ends in a hold", "I16", []change{{inAdmit, "	return Event{}, false\n}\n\n// Resume", "	if p.State == Recovering {\n		return Event{Kind: Hold, At: now, Reason: \"It stopped twice.\"}, true\n	}\n	return Event{}, false\n}\n\n// Resume"}}},
-		{"recover twice differently", "I2|I14|I3", []change{{inPay, "	w.failed = 0\n	if asked {", "	if w.failed > 0 {\n		r = terminal.Result{Outcome: terminal.Declined, Proof: terminal.Voided}\n	}\n	w.failed = 0\n	if asked {"}, {inWorker, "	w.lease, w.failed, w.mark = l, 0, \"\"\n", "	w.lease, w.mark = l, \"\"\n"}}},
+		{"recover twice differently", "I2|I14|I3", []change{{inPay, "	w.failed = 0\n	if asked {", "	if w.failed > 0 {\n		r = terminal.Result{Outcome: terminal.Declined, Proof: terminal.Voided}\n	}\n	w.failed = 0\n	if asked {"}, {inWorker, "	w.failed = 0\n	return nil\n}\n\n// identify", "	return nil\n}\n\n// identify"}}},
 		{"the queue limit counts after armed", "I2|I14", []change{{inPay, "	w.mu.Lock()\n	asked := w.again\n", "	if time.Since(p.Received) > w.desk.limit {\n		w.must(ctx, p, " + voided + ")\n		return 0\n	}\n	w.mu.Lock()\n	asked := w.again\n"}}},
 		{"busy means declined", "I2", []change{{inPay, "	case errors.Is(err, terminal.ErrBusy):\n", "	case errors.Is(err, terminal.ErrBusy):\n		w.must(ctx, p, " + voided + ")\n		return 0\n	case errors.Is(err, errStuck):\n"}}},
 		{"hold on every doubt", "I16", []change{{inStep, "	p.State, p.Reason = Uncertain, e.Reason\n	return []Effect{Recover}, nil", "	p.State, p.Reason = Held, e.Reason\n	return nil, nil"}}},

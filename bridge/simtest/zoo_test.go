@@ -115,3 +115,14 @@ func tail(b []byte, n int) string {
 	}
 	return string(b)
 }
+
+// TestBugsFit makes sure in every run that each planted bug finds its place in the code.
+func TestBugsFit(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range bugs() {
+		t.Run(b.name, func(t *testing.T) { b.overlay(t, root) })
+	}
+}
