@@ -40,7 +40,7 @@ func disk(dir string) (Disk, error) {
 		return Disk{}, os.NewSyscallError("statfs", err)
 	}
 	const readOnly = 1 // ST_RDONLY, statfs(2)
-	return Disk{FreeBytes: int64(s.Bavail) * s.Bsize, ReadOnly: s.Flags&readOnly != 0}, nil
+	return Disk{FreeBytes: int64(s.Bavail) * int64(s.Bsize), ReadOnly: s.Flags&readOnly != 0}, nil
 }
 
 // journalHolder reads who has the lock from the kernel's list, since trying it could be in the way of a bridge that
