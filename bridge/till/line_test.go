@@ -196,3 +196,13 @@ func TestSleepWhileOpening(t *testing.T) {
 		ready(t, b)
 	})
 }
+
+func TestSentence(t *testing.T) {
+	for from, want := range map[string]string{
+		"": "It does not answer.", "no line": "No line.", "Done.": "Done.", "is it switched on?": "Is it switched on?", "card 4111111111111111": "Card ************1111.",
+	} {
+		if got := sentence(errors.New(from)); got != want {
+			t.Errorf("%q became %q, want %q", from, got, want)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -455,7 +456,7 @@ func sentence(err error) string {
 	if c := s[0]; c >= 'a' && c <= 'z' {
 		s = string(c-'a'+'A') + s[1:]
 	}
-	if s[len(s)-1] != '.' {
+	if strings.IndexByte(".!?", s[len(s)-1]) < 0 {
 		s += "."
 	}
 	return s
