@@ -6,7 +6,7 @@ SHELL := bash
 RESULTS := $(or $(TMPDIR),/tmp)/tillbridge-bench.txt
 BENCH := go test -run '^$$' -timeout 30m
 
-.PHONY: build test bench ci torture
+.PHONY: build test bench ci hunt torture
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o dist/ ./cmd/tillbridge
@@ -27,6 +27,12 @@ bench:
 
 ci:
 	bash .ci/run
+
+# The real program killed, its system calls failing, the power cut: some twelve minutes, as root.
+hunt:
+	TILLBRIDGE_KILLS=2000 go test -count=1 -timeout 30m -v -run '^TestTortureKills$$' ./cmd/tillbridge
+	TILLBRIDGE_SYSCALLS=1 go test -count=1 -timeout 30m -v -run '^TestTortureSyscalls$$' ./cmd/tillbridge
+	TILLBRIDGE_POWERCUTS=500 go test -count=1 -timeout 30m -v -run '^TestTorturePowerCuts' ./cmd/tillbridge
 
 # The long set: hours.
 torture:
