@@ -182,6 +182,11 @@ func (d *dialogue) hear(ctx context.Context, raw []byte) (done bool, err error) 
 	case CmdCompletion, CmdAbort:
 		return d.finish(ctx, a)
 	case CmdIntermediateStatus:
+		if !d.answered && d.expects != payment {
+			// Of a payment that nobody listens to any more. An answer too many would be taken for that to its result.
+			d.s.log.Debug("the terminal tells how far somebody else's payment is")
+			return false, nil
+		}
 		d.hearProgress(a)
 	case CmdPrintLine, CmdPrintTextBlock:
 		if !d.answered {

@@ -2,9 +2,13 @@ package zvt
 
 import (
 	"context"
+	"encoding/hex"
+	"errors"
 	"log/slog"
+	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"tillbridge/terminal"
 	"tillbridge/terminal/simulate"
@@ -51,6 +55,59 @@ func TestEnquiryAnsweredByAnEarlierEnd(t *testing.T) {
 					t.Error(err)
 				}
 				_ = s.Close()
+			})
+		})
+	}
+}
+
+// TestProgressOfAForgottenPayment: a terminal that is still in a payment of an earlier life tells its progress into a
+// registration. Nobody answers: after an answer too many it would take its result for acknowledged, which nobody has
+// recorded (found by killing the real program twice in a row in its recovery).
+func TestProgressOfAForgottenPayment(t *testing.T) {
+	for name, c := range map[string]struct {
+		says []string
+		want []string // in answer, after the registration
+	}{
+		"progress, then the registration": {[]string{hexWaiting, hexWaiting, hexAccepted, "060f00"}, []string{hexAccepted}},
+		"progress after it was taken":     {[]string{hexAccepted, hexWaiting, "060f00"}, []string{hexAccepted, hexAccepted}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				till, far := simulate.Pipe()
+				var answers []string
+				played := make(chan struct{})
+				go func() {
+					defer close(played)
+					p := newPuppet(far, terminal.TCP)
+					_, err := p.hear() // the registration
+					for _, s := range c.says {
+						apdu, e := hex.DecodeString(s)
+						if err = errors.Join(err, e, p.say(apdu)); err != nil {
+							t.Error(err)
+							return
+						}
+						time.Sleep(100 * time.Millisecond)
+					}
+					for {
+						heard, err := p.hear()
+						if err != nil {
+							return
+						}
+						answers = append(answers, hex.EncodeToString(heard))
+					}
+				}()
+				s, err := open(t.Context(), terminal.Env{
+					Dial: func(context.Context) (terminal.Port, error) { return till, nil },
+					Link: terminal.TCP, Currency: euro, Log: slog.New(slog.DiscardHandler),
+				}, NewOptions())
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = s.Close()
+				<-played
+				if !slices.Equal(answers, c.want) {
+					t.Errorf("answered %v, want %v", answers, c.want)
+				}
 			})
 		})
 	}
