@@ -21,11 +21,12 @@ type identity struct {
 	changed func() // an alarm came or went
 
 	mu     sync.Mutex
-	raised int64 // the alarm that stands because of refused; 0 for none in this run
-	refuse string
+	raised int64  // the alarm about refuse; 0 for none in this run
+	refuse string // the number of the terminal that was refused last
 }
 
-// check is nil where the terminal with that number may be used.
+// check is nil where the terminal with that number may be used. It has been greeted by then, else it had not told its
+// number.
 func (i *identity) check(ctx context.Context, id string) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -47,11 +48,11 @@ func (i *identity) check(ctx context.Context, id string) error {
 		}
 		return i.clear(ctx, standing, "tillbridge (the terminal was taken)")
 	}
-	text := fmt.Sprintf("Another terminal answers: it calls itself %s, the one of before %s. Nothing is sent to it. Look at the cable and at the port in the settings. If the terminal was exchanged on purpose, settle this alarm; then it is taken.", id, known)
+	text := fmt.Sprintf("Another terminal answers: it calls itself %s, the one of before %s. It gets no payment. Look at the cable and at the port in the settings. If the terminal was exchanged on purpose, settle this alarm; then it is taken.", id, known)
 	if err := i.raise(ctx, id, text, standing); err != nil {
 		return err
 	}
-	return fmt.Errorf("another terminal answers: it calls itself %s, the one of before %s. Nothing is sent to it until the alarm on the counter screen is settled", id, known)
+	return fmt.Errorf("another terminal answers: it calls itself %s, the one of before %s. It gets no payment until the alarm on the counter screen is settled", id, known)
 }
 
 // raise makes sure that the alarm about a terminal stands, and that it is the only one of its kind here.

@@ -287,9 +287,6 @@ func (d *dialogue) hearResult(ctx context.Context, a APDU, raw []byte) error {
 	}
 	d.e.result, d.e.raw = &r, raw
 	d.e.maybe = d.e.maybe || mayBeApproval(r)
-	if r.TerminalID != "" {
-		d.s.terminalID = r.TerminalID
-	}
 	if d.expects == payment {
 		return d.acknowledge(ctx, a.Command)
 	}

@@ -78,7 +78,8 @@ func (s *session) hangUp(l *link) error {
 	return l.port.Close()
 }
 
-// TerminalID is the terminal's own number, as it said in the registration or in a result.
+// TerminalID is the terminal's own number, as it said in the registration; empty where it said none. Results may
+// name others: a terminal of several merchants has a number for each.
 func (s *session) TerminalID() string { return s.terminalID }
 
 // connect makes sure that there is a line on which nothing is under way, and a registration.
@@ -173,8 +174,12 @@ func (s *session) register(ctx context.Context) error {
 		return fmt.Errorf("the terminal refused the registration: %w", err)
 	}
 	done := ReadCompletion(e.end.Data, s.charset)
-	if done.TerminalID != "" {
+	switch {
+	case done.TerminalID == "":
+	case s.terminalID == "":
 		s.terminalID = done.TerminalID
+	case s.terminalID != done.TerminalID: // the line was opened anew, and leads elsewhere now
+		return fmt.Errorf("another terminal answers than the one that this conversation began with: %s instead of %s", done.TerminalID, s.terminalID)
 	}
 	if s.o.Charset == CharsetAuto && done.HasCharset {
 		s.charset = done.Charset

@@ -28,6 +28,7 @@ func (s *Shop) Play() {
 	}
 	beside.Go(s.newClerk().work)
 	beside.Go(s.strangers)
+	beside.Go(s.rest)
 	people.Wait()
 	beside.Wait()
 	s.settleDown()
@@ -106,6 +107,22 @@ func (s *Shop) live(h *house, next *act, over <-chan struct{}) bool {
 		}
 	}
 	return false
+}
+
+// rest tells the bridge of sleeps and jumps of the clock, as bridge/daemon does when it sees one.
+func (s *Shop) rest() {
+	for _, a := range s.plan.sleeps {
+		s.due(a)
+		if s.calm.Load() {
+			return
+		}
+		if h := s.house.Load(); h != nil {
+			s.fault("%s", a.what)
+			s.count(func(f *Figures) { f.Sleeps++ })
+			h.desk.Resumed(a.what == aSleep)
+			h.notifier.Retry()
+		}
+	}
 }
 
 // settleDown stops the faults. Five minutes later everything must be final or on hold; the clerk settles the rest, and

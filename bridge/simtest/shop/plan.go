@@ -81,6 +81,7 @@ type plan struct {
 	restarts []act
 	clerk    []act
 	strange  []act
+	sleeps   []act
 	faulty   int // of 100 notices
 }
 
@@ -92,6 +93,7 @@ var (
 	}
 	troubles = []string{"cut line", "cut line", "pull cable", "power cut", "manual sale", "end of day"}
 	errands  = []string{"now", "payments", "watch", "watch", "cancel", "settle", "settle", "settle", "ask"}
+	rests    = []string{aSleep, aSleep, "the clock jumps"}
 	oddities = []string{"flood", "flood", "flood at home", "preflight", "foreign page", "foreign host", "nonsense", "nonsense"}
 )
 
@@ -123,6 +125,7 @@ func newPlan(seed uint64, all []terminal.Driver, most int) plan {
 	for i := range p.places {
 		p.places[i].trouble = times(troubles, d.IntN(2+n/(4*places)))
 	}
+	p.sleeps = times(rests, d.IntN(2+n/8))
 	return p
 }
 
@@ -170,6 +173,9 @@ func newRestarts(d dice, day int) (acts []act) {
 	}
 	return sorted(acts)
 }
+
+// aSleep is a sleep of the computer, which ends a dialogue; a jump of its clock does not.
+const aSleep = "the computer sleeps"
 
 // atTouch is a life of the bridge that dies at its n/2-th touch of the world, before it where n is odd.
 const atTouch = "die at touch"

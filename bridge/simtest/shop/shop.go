@@ -30,7 +30,7 @@ const storyLines = 20_000
 // Figures are what happened in a shop.
 type Figures struct {
 	Payments, Accepted, Webhooks, Repeats, Refused int
-	Faults, Restarts, Deaths                       int
+	Faults, Restarts, Deaths, Sleeps               int
 	Approved, Denied, Holds                        int
 	Why                                            map[string]int // of the holds
 }
@@ -49,6 +49,7 @@ func (f *Figures) Add(o Figures) {
 		{&f.Faults, o.Faults},
 		{&f.Restarts, o.Restarts},
 		{&f.Deaths, o.Deaths},
+		{&f.Sleeps, o.Sleeps},
 		{&f.Approved, o.Approved},
 		{&f.Denied, o.Denied},
 		{&f.Holds, o.Holds},

@@ -153,11 +153,11 @@ func TestShops(t *testing.T) {
 	}
 	f := y.total
 	t.Logf("holds: %v", f.Why)
-	if wanted >= 2000 && min(f.Restarts-f.Deaths, f.Deaths, f.Repeats, f.Refused, f.Approved, f.Denied, f.Holds) == 0 {
+	if wanted >= 2000 && min(f.Restarts-f.Deaths, f.Deaths, f.Sleeps, f.Repeats, f.Refused, f.Approved, f.Denied, f.Holds) == 0 {
 		t.Errorf("something never happened: %+v", f)
 	}
-	t.Logf("note: whole shops: %d shops, %d payments, %d webhooks, %d of them repeated and %d refused, %d faults, %d restarts, %d of them deaths, "+
-		"%d approved, %d denied, %d holds, %d broken, %.1f s", y.shops, f.Payments, f.Webhooks, f.Repeats, f.Refused, f.Faults, f.Restarts, f.Deaths,
+	t.Logf("note: whole shops: %d shops, %d payments, %d webhooks, %d of them repeated and %d refused, %d faults, %d restarts, %d of them deaths, %d sleeps, "+
+		"%d approved, %d denied, %d holds, %d broken, %.1f s", y.shops, f.Payments, f.Webhooks, f.Repeats, f.Refused, f.Faults, f.Restarts, f.Deaths, f.Sleeps,
 		f.Approved, f.Denied, f.Holds, len(y.broken), time.Since(begun).Seconds())
 }
 
