@@ -292,16 +292,21 @@ func (r *rig) outcome(uuid string) standin.Notice {
 // payment reads the journal, whether the bridge runs or not.
 func (r *rig) payment(uuid string) bridge.Payment {
 	r.t.Helper()
-	j, err := journal.OpenReadOnly(filepath.Join(r.dir, "journal.db"))
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer j.Close()
-	p, _, err := j.Payment(context.Background(), uuid)
+	p, err := r.look(uuid)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	return p
+}
+
+// look reads the journal; it fails where the bridge was stopped in the middle of changing the journal's index.
+func (r *rig) look(uuid string) (bridge.Payment, error) {
+	j, err := journal.OpenReadOnly(filepath.Join(r.dir, "journal.db"))
+	if err != nil {
+		return bridge.Payment{}, err
+	}
+	p, _, err := j.Payment(context.Background(), uuid)
+	return p, errors.Join(err, j.Close())
 }
 
 // agree checks that MGR, the journal and the terminal's ledger tell the same of one payment, and that it
