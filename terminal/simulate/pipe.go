@@ -42,6 +42,11 @@ func (e *PipeEnd) Read(p []byte) (int, error) { return e.in.read(p) }
 // Write hands bytes to the other end. It blocks only while 64 KiB are on the way.
 func (e *PipeEnd) Write(p []byte) (int, error) { return e.out.write(p, time.Time{}, 0) }
 
+// WriteAt is a Write of bytes that begin to pass at a time, or once those before have passed, each taking so long.
+func (e *PipeEnd) WriteAt(p []byte, at time.Time, each time.Duration) (int, error) {
+	return e.out.write(p, at, each)
+}
+
 // SetReadDeadline ends a Read, present or future, at t; the zero time means never.
 func (e *PipeEnd) SetReadDeadline(t time.Time) error { return e.in.setDeadline(t) }
 
@@ -51,6 +56,12 @@ func (e *PipeEnd) Close() error {
 	e.out.end(io.EOF, errClosed)
 	e.other.lose()
 	return nil
+}
+
+// Abort is a Close that drops what has not passed yet.
+func (e *PipeEnd) Abort() error {
+	e.out.drop(time.Now())
+	return e.Close()
 }
 
 // Cut cuts the line as a pulled cable does: both ends get ErrCut at once, and what was on the way is lost.
@@ -103,7 +114,10 @@ type segment struct {
 
 // due counts the bytes that may be read at a time.
 func (s segment) due(now time.Time) int {
-	if s.each <= 0 {
+	switch {
+	case now.Before(s.start):
+		return 0
+	case s.each <= 0:
 		return len(s.data)
 	}
 	return min(len(s.data), max(0, int(now.Sub(s.start)/s.each)))
@@ -206,6 +220,22 @@ func (q *queue) take(p []byte, now time.Time) (n int) {
 		q.segments = q.segments[1:]
 	}
 	return n
+}
+
+// drop forgets the bytes that may not be read yet.
+func (q *queue) drop(now time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	kept := q.segments[:0]
+	q.size = 0
+	for _, s := range q.segments {
+		if s.data = s.data[:s.due(now)]; len(s.data) > 0 {
+			kept = append(kept, s)
+			q.size += len(s.data)
+		}
+	}
+	q.segments = kept
+	q.changed.Broadcast()
 }
 
 // end takes no more bytes: writers get unsent, readers get over after the last byte.

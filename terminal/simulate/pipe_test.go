@@ -203,3 +203,28 @@ func TestPipeWriteWaitsForRoom(t *testing.T) {
 		}
 	})
 }
+
+// Bytes that are written for later come then, in order, and what has not passed is lost by Abort.
+func TestPipeLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := Pipe()
+		begin := time.Now()
+		for i, at := range []time.Duration{time.Second, 0, 3 * time.Second} {
+			if _, err := a.WriteAt([]byte{byte(i), byte(i)}, begin.Add(at), 100*time.Millisecond); err != nil {
+				t.Fatal(err)
+			}
+		}
+		buf := make([]byte, 1)
+		for i, at := range []time.Duration{1100, 1200, 1300, 1400, 3100} {
+			if _, err := b.Read(buf); err != nil || time.Since(begin) != at*time.Millisecond {
+				t.Errorf("byte %d is %d, %v, after %s, want %d ms", i, buf[0], err, time.Since(begin), at)
+			}
+		}
+		if err := a.Abort(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Read(buf); !errors.Is(err, io.EOF) {
+			t.Errorf("after Abort: %d, %v", buf[0], err)
+		}
+	})
+}
