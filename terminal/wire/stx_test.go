@@ -205,7 +205,7 @@ func TestSTXWords(t *testing.T) {
 			t.Errorf("kind %d has no word", k)
 		}
 	}
-	if got := STXKind(200).String() + " " + Covers(200).String(); got != "unknown unknown" {
+	if got := (STXGarbage + 1).String() + " " + (CoverAll + 1).String(); got != "unknown unknown" {
 		t.Errorf("reads %q", got)
 	}
 	if got := fmt.Sprint(CoverBody, CoverBodyETX, CoverSTXBody, CoverAll); got != "body body+etx stx+body stx+body+etx" {
