@@ -55,6 +55,7 @@ type Env struct {
 	Link     LinkKind
 	Currency Currency
 	Log      *slog.Logger // never nil; card numbers, passcodes and passwords do not go there
+	Quality  *Quality     // told of what goes wrong on the line and is put right; may be nil, which its methods take
 }
 
 // LineDefaults are the line settings that a protocol's terminals have from the factory.
@@ -64,6 +65,7 @@ type LineDefaults struct {
 	Parity   string // "none", "even" or "odd"
 	StopBits string // "1", "1.5" or "2"
 	TCPPort  int    // 0 where the protocol has no TCP form
+	Listens  bool   // the till listens on TCPPort, and the terminal dials it
 }
 
 // Driver is one protocol, as a value: no registration, no package state.
@@ -81,6 +83,12 @@ type Driver struct {
 	// Simulate makes the terminal's side, which shares no code with the driver above the frame bricks.
 	Simulate func(SimulatorOptions) (Simulator, error)
 
+	// Currency is the ISO 4217 code that most of the protocol's terminals take, for a demonstration; empty means EUR.
+	Currency string
+	// Demo are options with which driver and simulator understand each other, key and value as in the settings, for a driver
+	// whose options have no default. The simulator takes them as a map[string]string.
+	Demo map[string]string
+
 	// USB are devices that are known to be terminals which may speak the protocol. An id tells the model, not
 	// the protocol that it is set to.
 	USB []USBID
@@ -97,6 +105,11 @@ type Driver struct {
 	Asks []Message
 	// Bauds are further speeds that terminals are often set to, tried after that of Line.
 	Bauds []int
+	// Describe tells in one line what bytes on the line mean, for the wire trace: names of messages and their fields,
+	// without card data, passwords and tokens. The bytes went one way without a pause; they may be a part of a
+	// message, several, or noise, and what cannot be taken apart is counted and not rendered. It may be called from
+	// any goroutine. Nil where there is none; then the trace tells how many bytes there were.
+	Describe func(k LinkKind, sent bool, b []byte) string
 }
 
 // Session is one conversation with one terminal. Its methods are called by one goroutine at a time, Cancel

@@ -13,7 +13,7 @@ func Driver() terminal.Driver {
 		Line:    terminal.LineDefaults{Baud: 9600, DataBits: 8, Parity: "none", StopBits: "2", TCPPort: 20007},
 		Options: func() any { return NewOptions() },
 		Open:    open, Simulate: sim.New,
-		USB: usbIDs(), Identify: identify, Asks: asks(), Bauds: []int{115200},
+		USB: usbIDs(), Identify: identify, Asks: asks(), Bauds: []int{115200}, Describe: describeLine,
 	}
 }
 

@@ -49,6 +49,32 @@ func pass(d time.Duration) {
 	<-t.C
 }
 
+// askUntilAnswered asks what became of a payment as the engine does: again while the terminal is busy or away.
+func askUntilAnswered(ctx context.Context, t *testing.T, s terminal.Session, a terminal.Attempt) terminal.Result {
+	t.Helper()
+	var err error
+	for range 20 {
+		wait := time.NewTimer(5 * time.Second)
+		<-wait.C
+		var r terminal.Result
+		if r, err = s.Recover(ctx, a); err == nil {
+			return r
+		}
+	}
+	t.Fatalf("could not be asked: %v", err)
+	return terminal.Result{}
+}
+
+// saleOf is the simulated terminal's entry of our payment, nil where there is none.
+func saleOf(sim terminal.Simulator) *terminal.Entry {
+	for _, e := range sim.Face().Ledger {
+		if !e.Manual {
+			return &e
+		}
+	}
+	return nil
+}
+
 // TestSaleByHandIsNotOurs: between the reading of the mark and our payment somebody sold the same amount at the
 // terminal's own keys, and the till PC's clock does not tell the difference. Our payment came to nothing.
 func TestSaleByHandIsNotOurs(t *testing.T) {

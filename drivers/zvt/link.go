@@ -36,7 +36,8 @@ var (
 type link struct {
 	port   terminal.Port
 	log    *slog.Logger
-	serial *wire.DLEReader // nil over TCP
+	count  *terminal.Quality // may be nil
+	serial *wire.DLEReader   // nil over TCP
 	split  Splitter
 	known  bool // the first bytes were looked at
 	proved bool // a command has gone to its end on this line: nothing of an earlier line is on it
@@ -48,6 +49,7 @@ type link struct {
 	since    time.Time // when the last one came, or came again
 	ack, nak bool      // came since the last frame was sent
 	ackAt    int       // how many APDUs were in the queue when the ACK came
+	asked    time.Time // when a command was sent that the terminal has not acknowledged yet; zero for none
 	buf      []byte
 	poked    atomic.Bool
 }
@@ -102,6 +104,7 @@ func (l *link) fill(ctx context.Context, until time.Time, pokeable bool) error {
 	now := time.Now()
 	if partial && !now.Before(limit) { // T1: the rest of the frame does not come
 		l.serial.Reset()
+		l.count.BadCheck()
 		return l.control(wire.NAK)
 	}
 	if !now.Before(until) {
@@ -119,7 +122,14 @@ func (l *link) take(p []byte) error {
 			}
 			l.known = len(p) > 1
 		}
-		l.queue = append(l.queue, l.split.Feed(p)...)
+		whole := l.split.Feed(p)
+		for range whole {
+			l.count.Message()
+		}
+		if len(p) > 0 {
+			l.acked()
+		}
+		l.queue = append(l.queue, whole...)
 		return nil
 	}
 	for _, b := range p {
@@ -129,14 +139,20 @@ func (l *link) take(p []byte) error {
 			if err := l.control(wire.ACK); err != nil {
 				return err
 			}
+			l.count.Message()
 			l.queue = append(l.queue, e.Content)
 		case wire.DLEAck:
 			if !l.ack && !e.Dirty {
 				l.ack, l.ackAt = true, len(l.queue)
+				l.acked()
 			}
 		case wire.DLENak:
-			l.nak = l.nak || !e.Dirty
+			if !e.Dirty {
+				l.nak = true
+				l.count.Refused()
+			}
 		case wire.DLEBadCRC, wire.DLEMalformed, wire.DLETooLong:
+			l.count.BadCheck()
 			l.log.Debug("damaged frame", "kind", e.Kind.String())
 			if err := l.control(wire.NAK); err != nil {
 				return err
@@ -144,6 +160,14 @@ func (l *link) take(p []byte) error {
 		}
 	}
 	return nil
+}
+
+// acked counts how long the terminal took, once for a command.
+func (l *link) acked() {
+	if !l.asked.IsZero() {
+		l.count.Answered(time.Since(l.asked))
+		l.asked = time.Time{}
+	}
 }
 
 func (l *link) control(b byte) error {
@@ -175,6 +199,10 @@ type sending struct {
 // left. The frame of a money command is repeated on a clean NAK alone: after silence send returns without an
 // error, and the caller waits for the terminal's word.
 func (l *link) send(ctx context.Context, apdu []byte, k kind, written func()) (sending, error) {
+	l.asked = time.Time{}
+	if !k.answers() {
+		l.asked = time.Now()
+	}
 	if l.serial == nil {
 		_, err := l.port.Write(apdu)
 		if written != nil {
@@ -186,6 +214,10 @@ func (l *link) send(ctx context.Context, apdu []byte, k kind, written func()) (s
 	var s sending
 	for s.times < sendsMost {
 		l.ack, l.nak = false, false
+		if s.times > 0 {
+			l.count.SentAgain()
+			l.asked = time.Time{} // which of them is acknowledged cannot be told
+		}
 		_, err := l.port.Write(frame)
 		s.times++
 		if written != nil {
@@ -275,6 +307,9 @@ func (l *link) repetitions(from, to int) bool {
 	found := len(kept) < to
 	if found {
 		l.copies, l.since = l.copies+to-len(kept), l.heard
+	}
+	for range to - len(kept) {
+		l.count.CameAgain()
 	}
 	l.queue = append(kept, l.queue[to:]...)
 	return found

@@ -104,6 +104,7 @@ func (s *session) connect(ctx context.Context) error {
 		return err
 	}
 	l := newLink(p, s.env.Link, s.log)
+	l.count = s.env.Quality
 	s.mu.Lock()
 	if over = s.over; !over {
 		s.link = l

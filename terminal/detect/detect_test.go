@@ -235,18 +235,18 @@ func TestSurvey(t *testing.T) {
 		wish detect.Wish
 		want []row
 	}{
-		"nothing wished": {detect.Wish{}, []row{{"COM3", ""}, {"COM4", "in use by another program"}, {"COM1", ""}, {"COM2", ""}, {"usb 11ca:0222", none}}},
+		"nothing wished": {detect.Wish{}, []row{{"COM3", ""}, {"COM4", "in use by another program"}, {"COM1", ""}, {"COM2", ""}, {"USB 11ca:0222", none}}},
 		"an id that two have belongs to the settings": {
 			detect.Wish{Taken: []detect.Taken{{Terminal: "x", Line: line.Config{USB: "0b00:0054"}}}, Ports: []string{"COM2"}, Addresses: []string{"till", "till"}},
-			[]row{{"COM3", "it belongs to the terminal x of the settings"}, {"COM4", "it belongs to the terminal x of the settings"}, {"COM2", ""}, {"till", ""}, {"COM1", ""}, {"usb 11ca:0222", none}},
+			[]row{{"COM3", "it belongs to the terminal x of the settings"}, {"COM4", "it belongs to the terminal x of the settings"}, {"COM2", ""}, {"till", ""}, {"COM1", ""}, {"USB 11ca:0222", none}},
 		},
 		"not sure": {
 			detect.Wish{Unsure: "not sure", Ports: []string{"COM2"}},
-			[]row{{"COM3", "not sure"}, {"COM4", "not sure"}, {"COM2", ""}, {"COM1", "not sure"}, {"usb 11ca:0222", "not sure"}},
+			[]row{{"COM3", "not sure"}, {"COM4", "not sure"}, {"COM2", ""}, {"COM1", "not sure"}, {"USB 11ca:0222", "not sure"}},
 		},
 		"addresses of the settings": {
 			detect.Wish{Taken: []detect.Taken{{Terminal: "x", Line: line.Config{TCP: "till:7"}}, {Terminal: "y", Line: line.Config{TCP: "127.0.0.1:1000"}}}, Addresses: []string{"TILL:9", "127.0.0.1", "127.0.0.1:9"}},
-			[]row{{"COM3", ""}, {"COM4", "in use by another program"}, {"TILL:9", "it belongs to the terminal x of the settings"}, {"127.0.0.1", "it belongs to the terminal y of the settings"}, {"127.0.0.1:9", ""}, {"COM1", ""}, {"COM2", ""}, {"usb 11ca:0222", none}},
+			[]row{{"COM3", ""}, {"COM4", "in use by another program"}, {"TILL:9", "it belongs to the terminal x of the settings"}, {"127.0.0.1", "it belongs to the terminal y of the settings"}, {"127.0.0.1:9", ""}, {"COM1", ""}, {"COM2", ""}, {"USB 11ca:0222", none}},
 		},
 	} {
 		if diff := cmp.Diff(c.want, survey(c.wish), cmp.AllowUnexported(row{})); diff != "" {

@@ -36,7 +36,7 @@ func (t Target) Name() string {
 	case t.Line.Serial != "":
 		return t.Line.Serial
 	}
-	return "usb " + t.Port.USB
+	return "USB " + t.Port.USB
 }
 
 // Taken is a line that belongs to a terminal of the settings.

@@ -42,6 +42,11 @@ type Config struct {
 	Parity   string `yaml:"parity,omitempty" json:"parity,omitempty"`       // "none", "even" or "odd"
 	StopBits string `yaml:"stop_bits,omitempty" json:"stop_bits,omitempty"` // "1", "1.5" (Windows only) or "2"
 	TCP      string `yaml:"tcp,omitempty" json:"tcp,omitempty"`             // "192.168.1.50:20007"
+
+	// Listen says that the terminal dials the till: TCP is an address of this computer then, "0.0.0.0:18101", and Allow
+	// the terminal's, the only one that is let in. Without Allow any in a private network is.
+	Listen bool   `yaml:"listen,omitempty" json:"listen,omitempty"`
+	Allow  string `yaml:"allow,omitempty" json:"allow,omitempty"`
 }
 
 // FieldError is one mistake in a Config. Validate joins all of them.
@@ -103,6 +108,8 @@ func (c Config) Validate() error {
 		return &FieldError{"tcp", c.TCP, "a terminal has either a serial port or an address, not both"}
 	case given > 1:
 		return &FieldError{"usb", c.USB, "a serial port is found either by its name (serial) or by its device (usb), not by both"}
+	case c.TCP != "" && c.Listen:
+		return errors.Join(append(c.strayErrors(), c.listenErrors()...)...)
 	case c.TCP != "":
 		return errors.Join(append(c.strayErrors(), c.tcpErrors()...)...)
 	case c.USB != "":
@@ -118,6 +125,9 @@ func (c Config) strayErrors() (errs []error) {
 	}
 	if c.USBPath != "" {
 		errs = append(errs, &FieldError{"usb_path", c.USBPath, "belongs to a USB device; write usb: too"})
+	}
+	if c.Allow != "" && !c.Listen {
+		errs = append(errs, &FieldError{"allow", c.Allow, "belongs to a line on which the terminal dials the till; tcp names a terminal that is dialled"})
 	}
 	return errs
 }
@@ -213,9 +223,12 @@ func (c Config) Kind() terminal.LinkKind {
 	return terminal.Serial
 }
 
-// String reads "/dev/ttyUSB0 9600 8N1", "usb 0b00:0054 serial number 4711 9600 8N1" or "tcp 192.168.1.50:20007".
+// String reads "/dev/ttyUSB0 9600 8N1", "USB 0b00:0054 serial number 4711 9600 8N1" or "tcp 192.168.1.50:20007".
 func (c Config) String() string {
-	if c.TCP != "" {
+	switch {
+	case c.TCP != "" && c.Listen:
+		return "tcp listening on " + c.TCP
+	case c.TCP != "":
 		return "tcp " + c.TCP
 	}
 	return fmt.Sprintf("%s %d %d%s%s", c.device(), c.Baud, c.DataBits, strings.ToUpper(c.Parity[:min(1, len(c.Parity))]), c.StopBits)
@@ -227,11 +240,11 @@ func (c Config) device() string {
 	case c.USB == "":
 		return c.Serial
 	case c.SerialNumber != "":
-		return "usb " + strings.ToLower(c.USB) + " serial number " + c.SerialNumber
+		return "USB " + strings.ToLower(c.USB) + " serial number " + c.SerialNumber
 	case c.USBPath != "":
-		return "usb " + strings.ToLower(c.USB) + " at " + c.USBPath
+		return "USB " + strings.ToLower(c.USB) + " at " + c.USBPath
 	}
-	return "usb " + strings.ToLower(c.USB)
+	return "USB " + strings.ToLower(c.USB)
 }
 
 // Open opens the line once, as an Opener does it at its first time. Whoever opens a line again and again uses

@@ -11,6 +11,9 @@ import (
 
 const permissionHint = "run as a user who may use the port"
 
+// undescribed is what is told of a port of which there is the name only.
+const undescribed = "port that the device manager does not describe"
+
 // systemHost is this machine.
 func systemHost() host {
 	return host{
@@ -58,5 +61,5 @@ func Look(name string) (PortInfo, error) {
 	if err != nil {
 		return PortInfo{}, err
 	}
-	return PortInfo{Name: name, Product: "port that the device manager does not describe", number: number}, nil
+	return PortInfo{Name: name, Product: undescribed, number: number}, nil
 }

@@ -45,7 +45,7 @@ func TestFind(t *testing.T) {
 		"by link":               {serialConfig("/dev/terminal"), all, x.Name, nil, nil},
 		"none of that name":     {serialConfig("/dev/ttyUSB7"), all, "", fs.ErrNotExist, []string{"/dev/ttyUSB7"}},
 		"nothing at all":        {usbConfig("0b00:0054", "", ""), nil, "", fs.ErrNotExist, []string{"no USB device 0b00:0054 is plugged in", "switched on?"}},
-		"others":                {usbConfig("0B00:0099", "", ""), all, "", fs.ErrNotExist, []string{"no USB device 0b00:0099 is plugged in", "plugged in are:", "Ingenico Desk/3500 (usb 0b00:0054, serial number A1)", "WCH CH340 adapter (usb 1a86:7523, no serial number)"}},
+		"others":                {usbConfig("0B00:0099", "", ""), all, "", fs.ErrNotExist, []string{"no USB device 0b00:0099 is plugged in", "plugged in are:", "Ingenico Desk/3500 (USB 0b00:0054, serial number A1)", "WCH CH340 adapter (USB 1a86:7523, no serial number)"}},
 		"another number":        {usbConfig("0b00:0054", "Z9", ""), all, "", fs.ErrNotExist, []string{"Z9", "of this kind: one with the serial number A1, one with the serial number b2"}},
 		"another socket":        {usbConfig("1a86:7523", "", "3-1"), all, "", fs.ErrNotExist, []string{"at 3-1", "one at 2-1:1.0, one at 2-2:1.0"}},
 		"no driver":             {usbConfig("0b00:0054", "", ""), []PortInfo{x, without}, "", fs.ErrNotExist, []string{"made no serial port", ": the driver is missing"}},

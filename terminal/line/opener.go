@@ -65,6 +65,9 @@ func (o *Opener) Open(ctx context.Context) (terminal.Port, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("open %s: %w", o.c, err)
 	}
+	if o.c.Listen && o.c.TCP != "" {
+		return o.c.accept(ctx)
+	}
 	if o.c.TCP != "" {
 		return dialTCP(ctx, o.c.TCP)
 	}

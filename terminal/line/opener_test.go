@@ -279,7 +279,7 @@ func TestReopenRefusesAnotherDevice(t *testing.T) {
 		m.plug(a)
 		mustOpen(t, o).Close()
 		m.plug(x)
-		wantRefused(t, o, ErrOther, "Ingenico Desk/3500 (usb 0b00:0054, serial number A1)", "WCH CH340 adapter (usb 1a86:7523, no serial number)", `write usb: "0b00:0054" and serial_number: "A1"`, "restart tillbridge")
+		wantRefused(t, o, ErrOther, "Ingenico Desk/3500 (USB 0b00:0054, serial number A1)", "WCH CH340 adapter (USB 1a86:7523, no serial number)", `write usb: "0b00:0054" and serial_number: "A1"`, "restart tillbridge")
 		m.plug(a)
 		m.broken = errors.New("no list")
 		if p, err := o.Open(context.Background()); p != nil || err == nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -94,12 +93,7 @@ func (p *serialPort) pump() {
 			p.lose(fmt.Errorf("read: %v; are there too many open files?", r))
 		}
 	}()
-	// Some Windows drivers, Wine's among them, hold a read until its buffer is full.
-	size := 4096
-	if runtime.GOOS == "windows" {
-		size = 1
-	}
-	for buf := make([]byte, size); ; {
+	for buf := make([]byte, 4096); ; {
 		begin := time.Now()
 		n, err := p.dev.Read(buf)
 		if !p.deliver(buf[:max(n, 0)]) {

@@ -88,7 +88,7 @@ func (p PortInfo) Title() string {
 	return "serial port of this computer"
 }
 
-// about names a USB device for an error: `Ingenico Desk/3200 (usb 0b00:0054, serial number 4711)`.
+// about names a USB device for an error: `Ingenico Desk/3200 (USB 0b00:0054, serial number 4711)`.
 func (p PortInfo) about() string {
 	if p.USB == "" {
 		return p.Title()
@@ -97,7 +97,7 @@ func (p PortInfo) about() string {
 	if p.SerialNumber != "" {
 		number = "serial number " + p.SerialNumber
 	}
-	return fmt.Sprintf("%s (usb %s, %s)", p.Title(), p.USB, number)
+	return fmt.Sprintf("%s (USB %s, %s)", p.Title(), p.USB, number)
 }
 
 // socket is USBPath without the interface.

@@ -25,7 +25,7 @@ func openTTY(path string, m mode) (tty, error) {
 	if err != nil {
 		return nil, err // not p, which is no nil in an interface
 	}
-	return p, nil
+	return exactly(p), nil
 }
 
 // serialLimits works out how long a write may take at the line's speed: a byte is at most 12 bits, and the
@@ -68,6 +68,9 @@ func openError(path string, err error) error {
 	}
 	if isLost(cause) {
 		cause = fmt.Errorf("%w: %w", fs.ErrNotExist, cause)
+	}
+	if at, ok := cause.(*fs.PathError); ok {
+		cause = at.Err // the sentence names the port already
 	}
 	switch {
 	case errors.Is(cause, fs.ErrNotExist):

@@ -8,7 +8,6 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"tillbridge/terminal"
@@ -69,7 +68,7 @@ func dialError(ctx context.Context, address string, err error) error {
 		return fmt.Errorf("connect to %s: %w", address, context.Canceled)
 	case errors.As(err, &dns):
 		return fmt.Errorf("connect to %s: %w; check the name, or write the terminal's IP address", address, err)
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case errors.Is(err, errRefused):
 		return fmt.Errorf("connect to %s: %w; the device is there but does not listen: check the port number and the terminal's till interface", address, err)
 	case errors.As(err, &netErr) && netErr.Timeout():
 		return fmt.Errorf("connect to %s: no answer: %w; check the address, the cable and that the terminal is on", address, context.DeadlineExceeded)

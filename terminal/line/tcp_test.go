@@ -82,7 +82,7 @@ func TestTCPPeerCloses(t *testing.T) {
 		_, err := ours.Read(b)
 		cause := io.EOF
 		if reset {
-			cause = syscall.ECONNRESET
+			cause = errReset
 		}
 		if !errors.Is(err, ErrGone) || !errors.Is(err, cause) || errors.Is(err, os.ErrClosed) {
 			t.Errorf("reset %t: read: %v", reset, err)
@@ -144,7 +144,7 @@ func TestTCPStuckWrite(t *testing.T) {
 		t.Errorf("close: %v", err)
 	}
 	// What had not left is dropped, not sent later.
-	if _, err := io.Copy(io.Discard, theirs); !errors.Is(err, syscall.ECONNRESET) {
+	if _, err := io.Copy(io.Discard, theirs); !errors.Is(err, errReset) {
 		t.Errorf("the peer's stream ended with %v, want a reset", err)
 	}
 }
@@ -188,7 +188,7 @@ func TestTCPAbortDropsWhatIsUnsent(t *testing.T) {
 		if arrived := bytes.Contains(got, sale); arrived != (end == "close") {
 			t.Errorf("%s: the peer read %d of %d bytes, then %v; the sale among them: %t", end, len(got), sent+len(sale), err, arrived)
 		}
-		if end != "close" && !errors.Is(err, syscall.ECONNRESET) {
+		if end != "close" && !errors.Is(err, errReset) {
 			t.Errorf("%s: the peer's stream ended with %v, want a reset", end, err)
 		}
 		if _, err := ours.Write(sale); end != "killed" && !errors.Is(err, net.ErrClosed) {
@@ -205,7 +205,7 @@ func TestTCPRefused(t *testing.T) {
 	address := l.Addr().String()
 	l.Close()
 	p, err := Config{TCP: address}.Open(context.Background())
-	if p != nil || !errors.Is(err, syscall.ECONNREFUSED) || !strings.Contains(err.Error(), "does not listen") {
+	if p != nil || !errors.Is(err, errRefused) || !strings.Contains(err.Error(), "does not listen") {
 		t.Errorf("nobody listens: %v, %v", p, err)
 	}
 	// .invalid never exists, RFC 6761.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"strings"
 	"sync"
@@ -50,9 +51,12 @@ type Event struct {
 }
 
 // String reads "10:15:04.123456 received 12 bytes in 1.2ms: text".
-func (e Event) String() string {
+func (e Event) String() string { return e.At.Format("15:04:05.000000") + " " + e.what() }
+
+// what is the event without its time.
+func (e Event) what() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s %d bytes", e.At.Format("15:04:05.000000"), e.Direction, e.Bytes)
+	fmt.Fprintf(&b, "%s %d bytes", e.Direction, e.Bytes)
 	if e.Took > 0 {
 		fmt.Fprintf(&b, " in %s", e.Took.Round(time.Microsecond))
 	}
@@ -74,16 +78,21 @@ const (
 	textLimit    = 4 * burstLimit // bytes of Event.Text
 	defaultSize  = 1000           // events
 	maxTraceSize = 100 * 1000     // events
+	keptText     = 256 << 10      // bytes of text in all the events that are kept
 	edgeDigits   = 5              // digits at the edge of a text that could be a part of a card number
 	separators   = " -."          // as between the digits of a card number
 )
 
 // TraceOptions choose where a trace goes.
 type TraceOptions struct {
-	Size   int          // events that are kept, the newest; 0 for 1000
+	Size   int          // events that are kept, the newest, and fewer where their texts are long; 0 for 1000
 	Mask   Mask         // nil: the number of bytes is recorded, never what they were
 	Log    *slog.Logger // nil for none; a debug record an event
-	Writer io.Writer    // nil for none; a line an event. It holds up the line for as long as it takes
+	Writer io.Writer    // nil for none; a line an event. It holds up the line for as long as it takes, so that it should not wait
+	Name   string       // of the terminal, in Writer's lines, which then have the day too; empty for neither
+	// Lost is told why the line was lost, in the goroutine that reads it, and not of an end that was asked for. Nil
+	// for nobody.
+	Lost func(error)
 }
 
 // Trace records what passes over a terminal's line, across reconnects. Its methods may be called from any
@@ -96,8 +105,8 @@ type Trace struct {
 	o TraceOptions
 
 	mu    sync.Mutex
-	ring  []Event
-	next  int // where the next event goes once the ring is full
+	kept  []Event // oldest first
+	texts int     // bytes of their texts
 	burst []byte
 	first time.Time
 	last  time.Time
@@ -119,8 +128,7 @@ func NewTrace(o TraceOptions) *Trace {
 func (t *Trace) Events() []Event {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	out := make([]Event, 0, len(t.ring)+1)
-	out = append(append(out, t.ring[t.next:]...), t.ring[:t.next]...)
+	out := append(make([]Event, 0, len(t.kept)+1), t.kept...)
 	if t.total > 0 {
 		out = append(out, Event{At: t.first, Took: t.last.Sub(t.first), Direction: Received, Bytes: t.total, Open: true})
 	}
@@ -183,18 +191,23 @@ func (t *Trace) flush(err error) {
 
 // add keeps an event and passes it on. The caller holds mu.
 func (t *Trace) add(e Event) {
-	if len(t.ring) < t.o.Size {
-		t.ring = append(t.ring, e)
-	} else {
-		t.ring[t.next] = e
-		t.next = (t.next + 1) % t.o.Size
+	t.kept = append(t.kept, e)
+	t.texts += len(e.Text) + len(e.Error)
+	for len(t.kept) > t.o.Size || t.texts > keptText && len(t.kept) > 1 {
+		t.texts -= len(t.kept[0].Text) + len(t.kept[0].Error)
+		t.kept[0] = Event{}
+		t.kept = t.kept[1:] // append moves them together when it runs out of room
 	}
 	if t.o.Log != nil {
 		t.o.Log.Debug("line", "direction", e.Direction.String(), "bytes", e.Bytes, "took", e.Took, "text", e.Text, "error", e.Error)
 	}
 	if t.o.Writer != nil {
+		text := e.String()
+		if t.o.Name != "" {
+			text = e.At.Format("2006-01-02 15:04:05.000000 ") + t.o.Name + " " + e.what()
+		}
 		// A trace that cannot be written must not stop a payment.
-		_, _ = io.WriteString(t.o.Writer, e.String()+"\n")
+		_, _ = io.WriteString(t.o.Writer, text+"\n")
 	}
 }
 
@@ -281,6 +294,9 @@ func (p *traced) Read(b []byte) (int, error) {
 	}
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && !p.ended.Swap(true) {
 		p.trace.ended(time.Now(), err)
+		if p.trace.o.Lost != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, os.ErrClosed) {
+			p.trace.o.Lost(err)
+		}
 	}
 	return n, err
 }
@@ -315,4 +331,18 @@ func (p *traced) Gone() <-chan struct{} {
 		return g.Gone()
 	}
 	return nil
+}
+
+// Quiet passes on what a port knows of bytes that wait; false where it cannot tell.
+func (p *traced) Quiet() bool {
+	q, ok := p.Port.(interface{ Quiet() bool })
+	return ok && q.Quiet()
+}
+
+// CloseWrite passes on to a port whose sending side can be closed by itself.
+func (p *traced) CloseWrite() error {
+	if h, ok := p.Port.(interface{ CloseWrite() error }); ok {
+		return h.CloseWrite()
+	}
+	return errors.ErrUnsupported
 }

@@ -207,3 +207,53 @@ func TestTraceNeverShowsACardNumber(t *testing.T) {
 		}
 	}
 }
+
+// Long texts are kept for a shorter time, so that a noisy line does not fill the memory.
+func TestTraceIsBoundedInBytes(t *testing.T) {
+	trace := NewTrace(TraceOptions{Mask: func(Direction, []byte) string { return strings.Repeat("x", 10000) }})
+	now := time.Now()
+	for range 200 {
+		trace.sent(now, now, []byte{1}, nil)
+	}
+	n := 0
+	for _, e := range trace.Events() {
+		n += len(e.Text)
+	}
+	if n > keptText || n < keptText-20000 {
+		t.Errorf("%d bytes are kept", n)
+	}
+}
+
+// With a name the lines are fit for a file of many days and several terminals.
+func TestTraceLinesWithAName(t *testing.T) {
+	var lines bytes.Buffer
+	trace := NewTrace(TraceOptions{Writer: &lines, Name: "counter", Mask: plainText})
+	at := time.Date(2026, 3, 1, 10, 15, 4, 123456000, time.Local)
+	trace.sent(at, at, []byte("pay"), nil)
+	if got := lines.String(); got != "2026-03-01 10:15:04.123456 counter sent 3 bytes: pay\n" {
+		t.Errorf("the line is %q", got)
+	}
+}
+
+// Lost tells of a line that broke, once, and not of one that we closed.
+func TestTraceTellsOfALostLine(t *testing.T) {
+	var lost []error
+	trace := NewTrace(TraceOptions{Lost: func(err error) { lost = append(lost, err) }})
+	a, b := simulate.Pipe()
+	p := Traced(a, trace)
+	b.Cut()
+	for range 2 {
+		if _, err := p.Read(make([]byte, 1)); err == nil {
+			t.Fatal("a cut line can be read")
+		}
+	}
+	a, _ = simulate.Pipe()
+	q := Traced(a, trace)
+	q.Close()
+	if _, err := q.Read(make([]byte, 1)); err == nil {
+		t.Fatal("a closed line can be read")
+	}
+	if len(lost) != 1 || !errors.Is(lost[0], simulate.ErrCut) {
+		t.Errorf("it tells %v", lost)
+	}
+}

@@ -21,6 +21,8 @@ type STX struct {
 	format wire.STXFormat
 	reader *wire.STXReader
 	queue  []wire.STXEvent
+
+	rubbish int
 }
 
 // NewSTX makes a line of frames whose bodies have at most limit bytes.
@@ -44,7 +46,11 @@ func (l *STX) Next(ctx context.Context, until time.Time, pokeable bool) (wire.ST
 		}
 		heard, err := l.ear.Hear(ctx, limit, pokeable)
 		for _, b := range heard {
-			if e := l.reader.Feed(b); e.Kind != wire.STXNothing && e.Kind != wire.STXGarbage {
+			switch e := l.reader.Feed(b); e.Kind {
+			case wire.STXNothing:
+			case wire.STXGarbage:
+				l.rubbish++
+			default:
 				l.queue = append(l.queue, e)
 			}
 		}
@@ -76,6 +82,13 @@ func (l *STX) Drain(ctx context.Context, quiet time.Duration) ([]wire.STXEvent, 
 		all = append(all, e)
 	}
 }
+
+// Partial tells whether something has begun to come and is not whole.
+func (l *STX) Partial() bool { return l.reader.Partial() }
+
+// Rubbish counts the bytes that meant nothing and were passed over. With Partial it tells whether a silence was one: a
+// money command is not repeated on a NAK that something unread stands around.
+func (l *STX) Rubbish() int { return l.rubbish }
 
 // Send writes one frame, in one Write. After an error any number of its bytes may have left.
 func (l *STX) Send(body []byte) error { return l.write(l.format.Append(nil, body)) }

@@ -94,6 +94,26 @@ func TestNextEnds(t *testing.T) {
 	})
 }
 
+func TestRubbish(t *testing.T) {
+	with(t, plain, func(t *testing.T, l *link.STX, far *simulate.PipeEnd) {
+		for _, c := range []struct {
+			text    string
+			rubbish int
+			partial bool
+		}{{"\x15", 0, false}, {"\xff\x80\x15", 2, false}, {"\x020100\x03\x02", 2, false}, {"\xff\x02", 3, true}} {
+			later(0, far, c.text)
+			for {
+				if _, err := l.Next(t.Context(), time.Now().Add(link.ByteGap/2), false); err != nil {
+					break
+				}
+			}
+			if l.Rubbish() != c.rubbish || l.Partial() != c.partial {
+				t.Errorf("after %q: %d bytes of rubbish, partial %t", c.text, l.Rubbish(), l.Partial())
+			}
+		}
+	})
+}
+
 func TestDrain(t *testing.T) {
 	with(t, plain, func(t *testing.T, l *link.STX, far *simulate.PipeEnd) {
 		later(0, far, "\x05\x020100\x03\x02\x0201")

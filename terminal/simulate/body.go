@@ -25,6 +25,7 @@ type Body struct {
 	tid    string
 	words  Words
 	timing BodyOptions
+	noAuth bool
 
 	mu      sync.Mutex
 	lines   []*Line
@@ -83,6 +84,7 @@ type Protocol struct {
 	Outcomes   []string          // scripts that the protocol plays beside BasicOutcomes
 	Words      Words
 	Timing     BodyOptions
+	NoAuthCode bool // nothing in the protocol tells an authorisation code, so the books have none
 }
 
 // BasicOutcomes are the scripts that every Body plays.
@@ -120,7 +122,7 @@ func NewBody(o terminal.SimulatorOptions, p Protocol) (*Body, error) {
 		return nil, fmt.Errorf("%s simulator: %w", p.Name, err)
 	}
 	b := &Body{
-		name: p.Name, mouth: p.Mouth, desk: desk, cur: o.Currency, words: p.Words, timing: p.Timing, seq: 51,
+		name: p.Name, mouth: p.Mouth, desk: desk, cur: o.Currency, words: p.Words, timing: p.Timing, noAuth: p.NoAuthCode, seq: 51,
 		tid: strings.Repeat("0", len(p.TerminalID)-len(o.TerminalID)) + o.TerminalID, restore: func() {},
 	}
 	b.idle()

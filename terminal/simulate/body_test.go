@@ -361,6 +361,22 @@ func TestBodyBooks(t *testing.T) {
 	})
 }
 
+// A number that was used up is not given again, and the count begins anew behind its last.
+func TestBodyNumbers(t *testing.T) {
+	b := plainBody(t, terminal.SimulatorOptions{})
+	n := b.NextNumber()
+	if err := b.Press(PressManualSale); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.Last().Number; got != n+1 {
+		t.Errorf("after %d the next sale has number %d", n, got)
+	}
+	b.seq = 999_999
+	if got := b.NextNumber(); got != 1 {
+		t.Errorf("after the last number comes %d", got)
+	}
+}
+
 func TestBodyRefuses(t *testing.T) {
 	b := plainBody(t, terminal.SimulatorOptions{})
 	for _, press := range []string{"manual-sale:x", "manual-sale:0", "manual-sale:-5", "pull-cable:1", "dance", PressTap} {

@@ -24,8 +24,9 @@ type Record struct {
 	Minor    int64
 	Extra    int64 // tip, contained in Minor
 	Currency terminal.Currency
-	AuthCode string // six digits
+	AuthCode string // six digits; empty where the protocol tells none
 	Ref      string // the till's own name of it, where the protocol carries one
+	Data     any    // of its order; nil where it was made at the terminal itself
 	At       time.Time
 	Manual   bool
 	Voided   bool
@@ -35,13 +36,19 @@ type Record struct {
 // Sequence is the record's number as it stands in the ledger.
 func (r *Record) Sequence() string { return fmt.Sprintf("%06d", r.Number) }
 
+// NextNumber uses up a number of the terminal's own count, for terminals that count what was refused as well.
+func (b *Body) NextNumber() int {
+	b.seq = b.seq%999_999 + 1
+	return b.seq
+}
+
 // newRecord makes the record of an approval.
 func (b *Body) newRecord(kind string, minor int64) *Record {
-	b.seq = b.seq%999_999 + 1
-	return &Record{
-		Kind: kind, Number: b.seq, Minor: minor, Currency: b.cur, At: time.Now(), Day: b.day,
-		AuthCode: fmt.Sprintf("%06d", (int64(b.seq)*483_611+271_828)%1_000_000),
+	r := &Record{Kind: kind, Number: b.NextNumber(), Minor: minor, Currency: b.cur, At: time.Now(), Day: b.day}
+	if !b.noAuth {
+		r.AuthCode = fmt.Sprintf("%06d", (int64(b.seq)*483_611+271_828)%1_000_000)
 	}
+	return r
 }
 
 // book makes a record's money stay.

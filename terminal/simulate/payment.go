@@ -262,7 +262,7 @@ func (p *payment) hostSaid() {
 		return
 	}
 	r := p.b.newRecord(p.order.Kind, p.order.Minor)
-	r.Ref = p.order.Ref
+	r.Ref, r.Data = p.order.Ref, p.order.Data
 	if p.order.Of == nil {
 		p.distort(r)
 	}

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,14 +36,17 @@ func cards() []card {
 	}
 }
 
+// clearDigits stand in the place of masked ones where numbers are sent whole.
+const clearDigits = "678923517648239"
+
 func (s *Simulator) card() card {
 	all := cards()
-	for _, c := range all {
-		if c.option == s.opt.Card {
-			return c
-		}
+	out := all[max(0, slices.IndexFunc(all, func(c card) bool { return c.option == s.opt.Card }))]
+	if s.opt.ClearCard {
+		masked := strings.Count(out.number, "E")
+		out.number = clearDigits[:masked] + out.number[masked:]
 	}
-	return all[0]
+	return out
 }
 
 // record is a transaction that the bank approved.

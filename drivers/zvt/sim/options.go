@@ -19,6 +19,8 @@ type Options struct {
 	Charset string `yaml:"charset"`
 	// Card is "maestro" (default), "visa" or "mastercard".
 	Card string `yaml:"card"`
+	// ClearCard sends whole card numbers, as terminals do whose masking is not set up.
+	ClearCard bool `yaml:"clear_card"`
 	// CloseIdle closes a TCP connection on which nothing happened for so long; 0 never.
 	CloseIdle time.Duration `yaml:"close_idle"`
 	// IntermediateDelay passes after each intermediate status (04 FF).

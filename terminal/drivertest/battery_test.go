@@ -1,0 +1,120 @@
+package drivertest
+
+import (
+	"bytes"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"tillbridge/terminal"
+	"tillbridge/terminal/simulate"
+)
+
+var euro = terminal.Currency{Code: "EUR", Numeric: 978, Digits: 2}
+
+// toy is the toy driver as a subject.
+func toy(class terminal.Evidence, b bug, links ...terminal.LinkKind) Subject {
+	const no = "the toy protocol has no such thing"
+	lacks := map[string]string{}
+	for _, n := range []string{
+		simulate.Timeout, simulate.WrongPIN, simulate.EndOfDayPending, simulate.PrinterOut, simulate.Busy, simulate.RebootBefore,
+		simulate.RebootAfter, simulate.LostReply, simulate.LostAck, simulate.KeepOnLoss, simulate.RepeatStatus, simulate.LateThenDeclined,
+		simulate.Partial, simulate.NoAmount, simulate.BadCRCOnce, simulate.SplitFrames, simulate.CablePulled, simulate.PowerCut,
+		simulate.PowerCutBefore, simulate.Referral, simulate.NoStatus, simulate.Contradiction, simulate.PressEndOfDay,
+	} {
+		lacks[n] = no
+	}
+	if !class.Has(terminal.C4) {
+		lacks[Recorded] = no
+	}
+	return Subject{
+		Driver: toyDriver(class, b), Links: links, Currency: euro, Lacks: lacks, Cards: []string{toyCard},
+		Money: func(_ terminal.LinkKind, written []byte) bool { return bytes.HasPrefix(written, []byte("PAY ")) },
+		NAK:   func(_ terminal.LinkKind, received []byte) bool { return bytes.Contains(received, []byte("NAK")) },
+	}
+}
+
+// TestToy runs a driver without a bug, in each class, through the whole battery.
+func TestToy(t *testing.T) {
+	classes := []terminal.Evidence{terminal.C1, terminal.C2 | terminal.C4, terminal.C3}
+	if os.Getenv("TILLBRIDGE_THOROUGH") != "" {
+		classes = append(classes, terminal.C2, terminal.C3|terminal.C4)
+	}
+	for _, class := range classes {
+		links := []terminal.LinkKind{terminal.Serial, terminal.TCP}
+		if raceDetector {
+			links = links[:1]
+		}
+		t.Run(class.String(), func(t *testing.T) { Run(t, toy(class, "", links...)) })
+	}
+}
+
+// caught plays the battery until something is found, and returns the scenario and what is wrong.
+func caught(t *testing.T, s Subject) (scenario string, wrong []string) {
+	t.Helper()
+	l := &link{s: s, kind: s.Links[0], most: min(12, positions()), known: map[string]learnt{}, out: map[string]int{}, held: map[string]int{}}
+	if wrong := l.probe(t); len(wrong) > 0 {
+		return "the undisturbed payment", wrong
+	}
+	for _, sc := range Scenarios() {
+		if !sc.on(l.kind, s.checked(l.kind)) || l.lacking(sc) != "" {
+			continue
+		}
+		if found := l.play(t, sc); len(found) > 0 {
+			return sc.Name, found
+		}
+	}
+	return "", nil
+}
+
+// TestPlantedBugs plants a mistake into the toy driver at a time: the battery must find each, for the right reason.
+func TestPlantedBugs(t *testing.T) {
+	const serial, tcp = terminal.Serial, terminal.TCP
+	for _, c := range []struct {
+		bug   bug
+		class terminal.Evidence
+		link  terminal.LinkKind
+		says  string // a part of what must be said
+	}{
+		{"time-out means declined", terminal.C3, serial, "the ledger holds the money"},
+		{"repeats on silence", terminal.C3, serial, "the money command is repeated"},
+		{"acknowledges first", terminal.C2 | terminal.C4, serial, "acknowledged before Till.Seen"},
+		{"acknowledges what is not recorded", terminal.C3 | terminal.C4, serial, "never recorded the result"},
+		{"takes a stale answer", terminal.C3, serial, "the payment"},
+		{"trusts any sum", terminal.C3, serial, "is reported with 1250"},
+		{"calls every difference a tip", terminal.C3, serial, "a tip that nobody gave"},
+		{"trusts any currency", terminal.C3, serial, "the ledger says CHF"},
+		{"a broken line was never written to", terminal.C3, serial, "nothing was sent"},
+		{"takes damaged frames", terminal.C3, serial, "WRONG"},
+		{"panics at damage", terminal.C2 | terminal.C4, serial, "panicked"},
+		{"wants whole reads", terminal.C3, serial, "it ended"},
+		{"drops what is glued", terminal.C1, serial, "WRONG"},
+		{"does not wait", terminal.C3, serial, "the ledger holds the money"},
+		{"takes any record", terminal.C2, serial, "approved by last-record, and the ledger does not hold the money"},
+		{"pays without the mark", terminal.C2, serial, "Till.Mark returned an error, and the payment went on"},
+		{"tells the card number", terminal.C2, serial, "of a card number"},
+		{"logs the card number", terminal.C2, tcp, "the log has"},
+		{"makes up the code", terminal.C2, tcp, "authorisation code"},
+		{"leaks a goroutine", terminal.C3, serial, "did not come to its end"},
+		{"leaves the line open", terminal.C3, serial, "left its line open"},
+		{"never answers", terminal.C3, serial, "still asked about"},
+		{"holds everything", terminal.C3, serial, "held, and evidence of C3 decides it"},
+		{"asks by paying", terminal.C3, serial, "written while the engine is asking"},
+		{"asks another terminal", terminal.C3, serial, "another terminal"},
+		{"ignores its context", terminal.C3, serial, "did not come back"},
+		{"forgets the network", terminal.C3, tcp, "not-found, and the ledger holds the money"},
+	} {
+		t.Run(string(c.bug), func(t *testing.T) {
+			where, wrong := caught(t, toy(c.class, c.bug, c.link))
+			switch {
+			case where == "":
+				t.Fatal("not found by any scenario")
+			case !slices.ContainsFunc(wrong, func(w string) bool { return strings.Contains(w, c.says) }):
+				t.Errorf("found by %q, but for another reason than %q:\n%s", where, c.says, wrong[0])
+			default:
+				t.Logf("note: found by %q", where)
+			}
+		})
+	}
+}

@@ -1,0 +1,85 @@
+// Package drivertest is the battery of scenarios that every driver must pass, as testing/fstest is for fs.FS.
+//
+// A driver runs through it against its own simulator, over a line in memory that the battery meddles with. Truth is the
+// simulator's ledger. A driver's test is one call:
+//
+//	func TestBattery(t *testing.T) {
+//		drivertest.Run(t, drivertest.Subject{
+//			Driver:   x.Driver(),
+//			Links:    []terminal.LinkKind{terminal.Serial, terminal.TCP},
+//			Currency: terminal.Currency{Code: "EUR", Numeric: 978, Digits: 2},
+//			Money: func(k terminal.LinkKind, written []byte) bool {
+//				return bytes.Contains(written, []byte("\x02P0"))
+//			},
+//			Lacks: map[string]string{simulate.Tip: "the protocol has no tip"},
+//		})
+//	}
+//
+// # What a scenario is
+//
+// Scenarios lists them all. Each is a payment to which something happens: a script of the simulator's fault menu
+// (terminal/simulate, script.go), a press at the terminal, the death or the stop of the till, or a fault of the line. The
+// faults of the line need nothing of the simulator: the battery stands between it and the driver, and cuts, damages, delays,
+// loses, repeats and glues what passes, at every byte or every write of an undisturbed payment, which it learns first. One scenario
+// plays as many positions as its part of the dialogue has; with -short, or under the race detector, a part of them.
+//
+// A scenario whose simulator lacks what it needs is left out, aloud, for the reason that Subject.Lacks gives. Something that
+// is missing without a reason is an error, and so is a reason for something that is there.
+//
+// # What is checked
+//
+// A small engine keeps the contract of the real one (bridge/till) exactly: it reads the Marker's mark after each opening, calls
+// Pay once, judges by the rules of the core (bridge.Step; a test here compares the two), asks by Recover with the engine's
+// spacing, on a new session after each that broke, and for five minutes after the last fault. Then:
+//
+//   - approved if and only if the ledger holds the money, once; the same sum, the same authorisation code, a tip named;
+//   - declined only if the ledger does not hold it, and never will: the ledger is looked at again at the end;
+//   - held only where the scenario allows it to the driver's evidence class, the command was handed over and
+//     something did go wrong. A driver never chooses what may be held: its terminal.Evidence does;
+//   - never without an end: Recover answers once the line is whole;
+//   - the money command (Subject.Money) is written once, in Pay; again only after the terminal asked for it
+//     (Subject.NAK), never on silence; ErrNotSent only where it was not written;
+//   - with C4, nothing is booked before Till.Seen returned nil; after an error of Seen nothing is acknowledged, and after an
+//     error of Till.Mark nothing is sent;
+//   - the Till is not used after Pay has returned;
+//   - no more than four digits of a card number in a result, a receipt, a text, an error or the log (Subject.Cards);
+//   - a following payment, of another sum, is approved and is not closed by what comes late;
+//   - nothing of the driver and the simulator goes on after Close and the end of the context.
+//
+// Every play is a bubble of testing/synctest: times are virtual, and four minutes of outage cost nothing.
+//
+// # What a driver must do for it
+//
+//   - Dial by Env.Dial, close every port that it dialled, and close a serial port before it dials again.
+//   - Hand the money command to the port in one Write that Subject.Money knows. What goes before it (a wake-up character,
+//     a handshake) may be other writes.
+//   - Not believe that nothing was booked, over TCP, while the money command may still be on its way: the battery holds it up for
+//     twelve seconds, also after the connection broke (docs/decisions 0005).
+//   - Where its port has a method Abort() error, close the line with that while a money command is undecided, so that what waits on
+//     our side does not leave any more.
+//   - Take time from package time only; start no goroutine that outlives Close; wait on channels, timers and Port.Read,
+//     which end with their context or deadline. A wait for anything outside the bubble (a real socket, a process) hangs the play.
+//   - Answer Recover with Unknown, a nil error and a Text where its protocol cannot tell (C0, C1); an error there
+//     means "ask again".
+//
+// # What a simulator must do for it
+//
+//   - Take the actions tap, decline, cancel, pull-cable, plug-cable, cut-power and restore-power, and as many of the menu's
+//     outcomes and of the other actions as its protocol can have: simulate.Desk does the common part. approved and
+//     declined are never lacking.
+//   - Write a frame, or a control character, in one Write: a write is what the battery loses, repeats or delays.
+//   - Let a payment go on when its line is lost, as a terminal does: the ledger and the payment outlive Serve.
+//   - Write into Entry.AuthCode what the terminal tells the till, and nothing where its protocol tells none. A sale that the
+//     terminal reversed stands with Captured false, or not at all. Manual marks what was not ours.
+//   - Be quick: SimulatorOptions.Think is a step's time, and an unattended payment ends by itself within two minutes.
+//   - Leave nothing behind once Serve has returned and no line is open; timers that need no goroutine may stay.
+//
+// # Reading a failure
+//
+// A failure names scenario and position, what is wrong, and what went over the line: "->" is the till to the terminal, "<-" the
+// other way, in hex, with the virtual time since the session was opened, and what the ledger says. To play it alone:
+//
+//	go test ./drivers/x -run 'TestBattery/serial/cut_approved_in_dialogue' -v
+//
+// TILLBRIDGE_THOROUGH=1 plays every position of every sweep and more seeds of noise.
+package drivertest

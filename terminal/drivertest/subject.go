@@ -1,0 +1,175 @@
+package drivertest
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+
+	"tillbridge/terminal"
+	"tillbridge/terminal/simulate"
+)
+
+// Subject is a driver with its simulator, as the battery needs to know them.
+type Subject struct {
+	// Driver is what is tested. Its Simulate makes the terminal's side, and its Line the pace of a serial line.
+	Driver terminal.Driver
+	// Options makes the driver's options for one session; nil means Driver.Options.
+	Options func(terminal.LinkKind) any
+	// Simulator makes SimulatorOptions.Options; nil means none.
+	Simulator func(terminal.LinkKind) any
+	// Links are the links that the protocol has.
+	Links []terminal.LinkKind
+	// Currency is that of every payment.
+	Currency terminal.Currency
+
+	// Money tells whether the bytes of one Write of the driver hand over a command that moves money. Required, unless there
+	// is no line.
+	Money func(k terminal.LinkKind, written []byte) bool
+	// NAK tells whether bytes that came since the money command was written ask for it once more. Nil means: they hold a NAK
+	// (15 hex) on a serial line, and never over TCP.
+	NAK func(k terminal.LinkKind, received []byte) bool
+	// Checked tells whether frames have a check value on that link, so that a damaged byte is found out. Nil means:
+	// on a serial line they have, over TCP they have not. Where they have not, no byte is damaged: the network does not.
+	Checked func(terminal.LinkKind) bool
+	// Cards are the numbers of the cards that the simulator's customers hold, digits only; no five digits of one in a row
+	// may appear anywhere but in its last four's place.
+	Cards []string
+
+	// Lacks gives a reason for each need of a scenario (Scenario.Needs) that the protocol does not have, a sentence for the log.
+	Lacks map[string]string
+}
+
+// Needs that are abilities of the driver; the other needs are names of simulate.Menu.
+const (
+	Canceller = "canceller" // the session is a terminal.Canceller
+	Identity  = "identity"  // the session is a terminal.Identifier, and says something
+	Recorded  = "recorded"  // Pay calls Till.Seen
+	Line      = "line"      // something passes over the line; only a terminal without a connection lacks it
+)
+
+// marker tells that the session is a terminal.Marker whose mark is known after a sale.
+const marker = "marker"
+
+// Sums of the battery's payments, in minor units, all different so that one is never taken for another.
+const (
+	earlierMinor = 990  // sold at the terminal itself before the payment, where it can be
+	minor        = 1250 // the payment
+	laterMinor   = 777  // the payment that follows
+	handMinor    = 1390 // sold at the terminal's own keys during the payment's trouble
+)
+
+func (s Subject) options(k terminal.LinkKind) any {
+	if s.Options != nil {
+		return s.Options(k)
+	}
+	return s.Driver.Options()
+}
+
+func (s Subject) simulator(k terminal.LinkKind, script, id string) (terminal.Simulator, error) {
+	o := terminal.SimulatorOptions{Currency: s.Currency, Outcome: script, Think: think, TerminalID: id}
+	if s.Simulator != nil {
+		o.Options = s.Simulator(k)
+	}
+	return s.Driver.Simulate(o)
+}
+
+func (s Subject) checked(k terminal.LinkKind) bool {
+	if s.Checked != nil {
+		return s.Checked(k)
+	}
+	return k == terminal.Serial
+}
+
+func (s Subject) asksAgain(k terminal.LinkKind, received []byte) bool {
+	if s.NAK != nil {
+		return s.NAK(k, received)
+	}
+	return k == terminal.Serial && bytes.IndexByte(received, 0x15) >= 0
+}
+
+// amount is a sum in the subject's currency.
+func (s Subject) amount(minor int64) terminal.Amount {
+	return terminal.Amount{Minor: minor, Currency: s.Currency}
+}
+
+// has is the set of needs that driver and simulator meet.
+func (s Subject) has(abilities map[string]bool, sim terminal.Simulator) map[string]bool {
+	have := map[string]bool{}
+	for _, n := range slices.Concat(sim.Outcomes(), sim.Actions()) {
+		have[n] = true
+	}
+	maps.Copy(have, abilities)
+	return have
+}
+
+// wrong tells what is wrong with the subject itself.
+func (s Subject) wrong() []string {
+	var out []string
+	say := func(bad bool, format string, args ...any) {
+		if bad {
+			out = append(out, fmt.Sprintf(format, args...))
+		}
+	}
+	d := s.Driver
+	say(d.Name == "" || d.Title == "", "the driver has no name or no title")
+	say(d.Evidence == 0, "the driver declares no evidence class")
+	say(d.Options == nil || d.Open == nil || d.Simulate == nil, "the driver lacks Options, Open or Simulate")
+	say(len(s.Links) == 0, "no link is named")
+	say(s.Currency.Numeric == 0, "no currency is named")
+	say(s.Money == nil && s.Lacks[Line] == "", "Money is not given: which write moves money?")
+	say(slices.Contains(s.Links, terminal.Serial) && (d.Line.Baud <= 0 || d.Line.DataBits <= 0), "a serial driver names no speed")
+	for need, why := range s.Lacks {
+		say(why == "", "Lacks[%q] gives no reason", need)
+		say(!slices.Contains(needs(), need), "Lacks[%q]: no scenario needs that; needs are %v", need, needs())
+	}
+	return out
+}
+
+// unexplained compares what is needed with what is there.
+func (s Subject) unexplained(have map[string]bool) []string {
+	var out []string
+	for _, need := range needs() {
+		_, lacks := s.Lacks[need]
+		switch {
+		case have[need] && lacks:
+			out = append(out, fmt.Sprintf("Lacks[%q] gives a reason, but it is there: %s", need, s.Lacks[need]))
+		case !have[need] && !lacks:
+			out = append(out, fmt.Sprintf("%q is not there (%s), and Lacks gives no reason", need, describe(need)))
+		}
+	}
+	for _, always := range []string{
+		simulate.Approved, simulate.Declined, simulate.PressTap, simulate.PressDecline, simulate.PressCancel,
+		simulate.PressPullCable, simulate.PressPlugCable, simulate.PressCutPower, simulate.PressRestorePower,
+	} {
+		if !have[always] {
+			out = append(out, fmt.Sprintf("the simulator has no %q, which none may lack", always))
+		}
+	}
+	return out
+}
+
+func describe(need string) string {
+	if what := simulate.Describe(need); what != "" {
+		return what
+	}
+	return map[string]string{
+		Canceller: "the session cannot be asked to give a payment up", Identity: "the session does not tell which terminal answers",
+		Recorded: "Pay never calls Till.Seen", Line: "nothing passes over the line",
+	}[need]
+}
+
+// Run puts the driver through every scenario on each of its links. Each link and scenario is a subtest.
+func Run(t *testing.T, s Subject) {
+	t.Helper()
+	if wrong := s.wrong(); len(wrong) > 0 {
+		for _, w := range wrong {
+			t.Error(w)
+		}
+		return
+	}
+	for _, k := range s.Links {
+		t.Run(k.String(), func(t *testing.T) { runLink(t, s, k) })
+	}
+}

@@ -1,0 +1,112 @@
+package drivertest
+
+import (
+	"time"
+
+	"tillbridge/terminal"
+	"tillbridge/terminal/simulate"
+)
+
+// undisturbed is a payment that goes as its script wants.
+func undisturbed(script string) Scenario {
+	want := approved
+	if script == simulate.Declined {
+		want = declined
+	}
+	return Scenario{Name: "script " + script, What: simulate.Describe(script), plan: plan{script: script, want: want}}
+}
+
+// scripts are the simulator's outcomes.
+func scripts() (all []Scenario) {
+	for _, o := range outcomes() {
+		s := Scenario{
+			Name: "script " + o.name, What: simulate.Describe(o.name) + ".", Needs: []string{o.name}, Held: o.held,
+			plan: plan{script: o.name, want: o.want, unvoted: o.unvoted, paced: true},
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// outcome is what the battery knows of a script.
+type outcome struct {
+	name    string
+	held    []Hold
+	want    end // open: as the ledger says
+	unvoted bool
+}
+
+func outcomes() []outcome {
+	broken := []Hold{deaf}
+	doubtful := []Hold{{terminal.C0 | terminal.C1, "one result more than payments, and nothing tells whose it is"}}
+	differs := []Hold{otherSum}
+	return []outcome{
+		{simulate.Approved, nil, approved, false},
+		{simulate.Declined, nil, declined, false},
+		{simulate.Cancelled, nil, declined, false},
+		{simulate.Timeout, nil, declined, false},
+		{simulate.WrongPIN, nil, approved, false},
+		{simulate.EndOfDayPending, nil, open, false},
+		{simulate.PrinterOut, nil, open, false},
+		{simulate.Busy, nil, open, false},
+		{simulate.RebootBefore, broken, open, false},
+		{simulate.RebootAfter, broken, open, false},
+		{simulate.LostReply, broken, open, false},
+		{simulate.LostAck, broken, open, false},
+		{simulate.KeepOnLoss, broken, open, false},
+		{simulate.RepeatStatus, nil, approved, false},
+		{simulate.LateFrame, doubtful, open, false},
+		{simulate.LateThenDeclined, doubtful, open, false},
+		{simulate.Partial, differs, open, false},
+		{simulate.Tip, nil, approved, false},
+		{simulate.NoAmount, []Hold{{terminal.C0 | terminal.C1, "the result does not say how much was booked"}}, open, false},
+		{simulate.BadCRCOnce, nil, approved, false},
+		{simulate.SplitFrames, nil, approved, false},
+		{simulate.CablePulled, broken, open, false},
+		{simulate.PowerCut, broken, open, false},
+		{simulate.PowerCutBefore, broken, open, false},
+		{simulate.WrongAmount, differs, open, false},
+		{simulate.OtherCurrency, differs, open, false},
+		{simulate.Referral, nil, open, false},
+		{simulate.NoStatus, broken, open, true},
+		{simulate.Contradiction, broken, open, false},
+	}
+}
+
+// customers are payments that wait for somebody at the terminal.
+func customers() (all []Scenario) {
+	add := func(name, what string, want end, minor int64, hands ...press) {
+		all = append(all, Scenario{Name: "customer " + name, What: what, plan: plan{hands: hands, want: want, minor: minor, paced: true}})
+	}
+	at := func(after time.Duration, action string) press { return press{after, action} }
+	add("taps", "The customer presents the card after three seconds.", approved, 0, at(3*time.Second, simulate.PressTap))
+	add("taps late", "The customer looks for the card for 45 seconds.", approved, 0, at(45*time.Second, simulate.PressTap))
+	add("is declined", "The bank declines the card.", declined, 0, at(3*time.Second, simulate.PressDecline))
+	add("presses stop", "The customer presses STOP.", declined, 0, at(3*time.Second, simulate.PressCancel))
+	add("does not come", "Nobody presents a card, until the terminal gives up.", declined, 0)
+	add("pays a cent", "The smallest sum.", approved, 1, at(3*time.Second, simulate.PressTap))
+	add("pays much", "A sum of six digits.", approved, 123456, at(3*time.Second, simulate.PressTap))
+	all = append(all, Scenario{
+		Name: "customer mistypes the PIN", What: "The PIN is wrong once, then the customer tries again.", Needs: []string{simulate.WrongPIN},
+		plan: plan{hands: []press{at(3*time.Second, simulate.WrongPIN), at(9*time.Second, simulate.PressTap)}},
+	})
+	return all
+}
+
+// forgotten are the outcomes again, with a till that dies before it has written down how the dialogue ended.
+func forgotten() (all []Scenario) {
+	for _, o := range outcomes() {
+		held := []Hold{deaf}
+		switch o.name {
+		case simulate.Tip:
+			held = append(held, unnamedTip)
+		case simulate.Partial, simulate.WrongAmount, simulate.OtherCurrency:
+			held = []Hold{otherSum}
+		}
+		all = append(all, Scenario{
+			Name: "forgotten " + o.name, What: simulate.Describe(o.name) + "; the till dies before it has written down the end.",
+			Needs: []string{o.name}, Held: held, plan: plan{script: o.name, forget: true, unvoted: o.unvoted},
+		})
+	}
+	return all
+}

@@ -1,0 +1,131 @@
+package drivertest
+
+import "tillbridge/terminal"
+
+// newPayment begins to count the money command for another payment.
+func (m *meddler) newPayment() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.money, m.since, m.command, m.inThen, m.seenAt = 0, nil, [2]int{}, 0, [2]int{}
+}
+
+// sent tells whether the money command of the present payment was handed over.
+func (m *meddler) sent() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.money > 0
+}
+
+func (m *meddler) isDead() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.dead
+}
+
+// revive starts the till anew.
+func (m *meddler) revive() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.dead = false
+	m.story.add("-- the till starts again")
+}
+
+// orphaned looks for a line that a driver left open which has no session any more, and closes it as the engine does.
+func (m *meddler) orphaned() {
+	m.mu.Lock()
+	p := m.port
+	if p != nil && !m.dead {
+		m.blame("the driver left its line open")
+	}
+	m.mu.Unlock()
+	if p != nil {
+		_ = p.Close()
+	}
+}
+
+// shut closes a line that is still open, at the end of everything.
+func (m *meddler) shut() {
+	m.mu.Lock()
+	p := m.port
+	m.mu.Unlock()
+	if p != nil {
+		_ = p.Close()
+	}
+}
+
+// exchange puts another terminal at the other end of every line from now on.
+func (m *meddler) exchange(sim terminal.Simulator) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sim = sim
+}
+
+// whats is what was learnt of a stage: sizes of the writes either way, and where the payment's parts are.
+func (m *meddler) whats() traffic {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := traffic{lens: m.lens, said: m.said, sent: m.money > 0, recorded: m.seenAt != [2]int{}}
+	t.bytes = [2]int{m.wrote[out], m.wrote[in]}
+	t.command, t.inThen, t.seenAt = m.command, m.inThen, m.seenAt
+	return t
+}
+
+// traffic is what an undisturbed stage let pass.
+type traffic struct {
+	lens     [2][]int // of the writes
+	bytes    [2]int
+	said     [][]byte
+	sent     bool
+	recorded bool
+	command  [2]int
+	inThen   int
+	seenAt   [2]int
+}
+
+// stretch is a range of bytes, the last one excluded.
+func (t traffic) stretch(w way, p phase) (from, to int) {
+	end := t.bytes[w]
+	marks := [...]int{0, t.command[0], t.command[1], t.seenAt[out], end}
+	if w == in {
+		marks = [...]int{0, t.inThen, t.inThen, t.seenAt[in], end}
+	}
+	if !t.recorded {
+		marks[3] = end
+	}
+	switch p {
+	case before:
+		return marks[0], marks[1]
+	case command:
+		return marks[1], marks[2]
+	case dialogue:
+		return marks[2], marks[3]
+	case ending:
+		return marks[3], marks[4]
+	}
+	return 0, end
+}
+
+// places are the positions of a kind of trouble in a phase.
+func (t traffic) places(k trouble, w way, p phase) (at []int) {
+	from, to := t.stretch(w, p)
+	switch {
+	case k.everywhere():
+		return []int{0}
+	case k.fires() && w == in: // after the byte
+		from, to = from+1, to+1
+		fallthrough
+	case k.atByte():
+		for i := from; i < to; i++ {
+			at = append(at, i)
+		}
+		return at
+	}
+	start := 0
+	for i, n := range t.lens[w] {
+		if start >= from && start < to {
+			at = append(at, i)
+		}
+		start += n
+	}
+	return at
+}

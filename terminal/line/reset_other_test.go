@@ -1,0 +1,7 @@
+//go:build !windows
+
+package line
+
+import "syscall"
+
+const errReset = syscall.ECONNRESET

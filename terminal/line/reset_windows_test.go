@@ -1,0 +1,5 @@
+package line
+
+import "syscall"
+
+const errReset = syscall.WSAECONNRESET
