@@ -48,7 +48,7 @@ func (s Settings) String() string {
 		line(1, t.Name, "")
 		line(2, "driver", "%s", t.Driver)
 		if p := t.Port; p.TCP != "" {
-			line(2, "port", "{tcp: %q}", p.TCP)
+			line(2, "port", "%s", p.network())
 		} else if p != (Port{}) {
 			line(2, "port", "{%s, baud: %d, data_bits: %d, parity: %s, stop_bits: %s}", p.device(), p.Baud, p.DataBits, p.Parity, p.StopBits)
 		}
@@ -62,6 +62,17 @@ func (s Settings) String() string {
 		}
 	}
 	return b.String()
+}
+
+// network is a line in the network, in the form of the file.
+func (p Port) network() string {
+	switch {
+	case p.Listen && p.Allow != "":
+		return fmt.Sprintf("{listen: %q, allow: %q}", p.TCP, p.Allow)
+	case p.Listen:
+		return fmt.Sprintf("{listen: %q}", p.TCP)
+	}
+	return fmt.Sprintf("{tcp: %q}", p.TCP)
 }
 
 // device is what names the device of a serial port, in the form of the file.

@@ -101,6 +101,8 @@ type Port struct {
 	SerialNumber string // of the USB device; empty where it does not matter
 	USBPath      string // where it is plugged in, "1-1.4" or "1-1.4:1.0"; empty where it does not matter; Linux only
 	TCP          string // host:port
+	Listen       bool   // the terminal dials the till: TCP is an address of this computer
+	Allow        string // the terminal's address, the only one let in then; empty for any in a private network
 	Baud         int    // not for tcp, as the rest; from here on the driver's defaults are filled in
 	DataBits     int
 	Parity       string // "none", "even" or "odd"
@@ -112,11 +114,13 @@ func (p Port) String() string {
 	case p.Serial != "":
 		return "serial " + p.Serial
 	case p.USB != "" && p.SerialNumber != "":
-		return "usb " + p.USB + " serial number " + p.SerialNumber
+		return "USB " + p.USB + " serial number " + p.SerialNumber
 	case p.USB != "" && p.USBPath != "":
-		return "usb " + p.USB + " at " + p.USBPath
+		return "USB " + p.USB + " at " + p.USBPath
 	case p.USB != "":
-		return "usb " + p.USB
+		return "USB " + p.USB
+	case p.TCP != "" && p.Listen:
+		return "tcp listening on " + p.TCP
 	case p.TCP != "":
 		return "tcp " + p.TCP
 	}
@@ -126,6 +130,10 @@ func (p Port) String() string {
 // overlaps tells whether one line could be both, so that two terminals would be looked for in it.
 func (p Port) overlaps(q Port) bool {
 	switch {
+	case p.Listen && q.Listen:
+		host, port, _ := splitHostPort(p.TCP)
+		other, same, _ := splitHostPort(q.TCP)
+		return port == same && (host == other || wildcard(host) || wildcard(other))
 	case p.USB == "" || q.USB == "":
 		return p.String() == q.String()
 	case p.USB != q.USB:
@@ -138,6 +146,9 @@ func (p Port) overlaps(q Port) bool {
 	// A serial number beside a place may be another device, if the shop says so. Without either, any will do.
 	return p.SerialNumber+p.USBPath == "" || q.SerialNumber+q.USBPath == ""
 }
+
+// wildcard tells whether a host stands for all addresses of the computer.
+func wildcard(host string) bool { return host == "" || host == "0.0.0.0" || host == "::" }
 
 // Terminal finds a terminal by its name.
 func (s *Settings) Terminal(name string) (Terminal, bool) {

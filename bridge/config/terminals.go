@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strconv"
@@ -100,7 +101,7 @@ func nameLike(name string) string {
 // lineKey finds the value in a port block that names the line.
 func lineKey(port *yaml.Node, path string) (*yaml.Node, string) {
 	for i := 0; i+1 < len(port.Content); i += 2 {
-		if key := port.Content[i].Value; key == "serial" || key == "usb" || key == "tcp" {
+		if key := port.Content[i].Value; key == "serial" || key == "usb" || key == "tcp" || key == "listen" {
 			return port.Content[i+1], join(path, key)
 		}
 	}
@@ -205,19 +206,28 @@ func (b *block) port(d terminal.Driver) Port {
 		b.missing("port", "say where the terminal is: "+example)
 		return Port{}
 	}
-	p, ok := b.open("port", []string{"serial", "usb", "serial_number", "usb_path", "tcp", "baud", "data_bits", "parity", "stop_bits"})
+	p, ok := b.open("port", []string{"serial", "usb", "serial_number", "usb_path", "tcp", "listen", "allow", "baud", "data_bits", "parity", "stop_bits"})
 	if !ok {
 		return Port{}
 	}
-	switch given := p.given("serial", "usb", "tcp"); {
+	if !p.has("listen") {
+		p.stray("this belongs to listen, with which the terminal dials the till", "remove it", "allow")
+	}
+	switch given := p.given("serial", "usb", "tcp", "listen"); {
 	case len(given) > 1:
-		both := map[int]string{2: " are both given", 3: " are all given"}[len(given)]
+		both := map[int]string{2: " are both given", 3: " are all given", 4: " are all given"}[len(given)]
 		p.fail(given[len(given)-1], strings.Join(given, " and ")+both, "keep one of them")
 		return Port{}
 	case len(given) == 0:
 		p.missing("serial", "say where the terminal is: "+example)
 		p.stray("this belongs to a USB device", "write usb: with its vendor and product beside it", "serial_number", "usb_path")
 		return Port{}
+	case given[0] == "listen" && !d.Line.Listens:
+		p.fail("listen", "the terminals of driver "+d.Name+" are dialled and do not dial the till", "use "+example)
+		return Port{}
+	case given[0] == "listen":
+		p.stray("this has no meaning where the terminal dials", "remove it", "serial_number", "usb_path", "baud", "data_bits", "parity", "stop_bits")
+		return p.listen(d.Line.TCPPort)
 	case given[0] != "tcp" && !serial:
 		p.fail(given[0], "driver "+d.Name+" has no serial form", "use "+example)
 		return Port{}
@@ -254,7 +264,10 @@ func lineExample(d terminal.Driver, windows bool) string {
 	case d.Line.Baud > 0:
 		all = append(all, "port: {serial: /dev/ttyUSB0}")
 	}
-	if d.Line.TCPPort > 0 {
+	switch {
+	case d.Line.Listens:
+		all = append(all, fmt.Sprintf(`port: {listen: "0.0.0.0:%d", allow: "192.168.1.50"}`, d.Line.TCPPort))
+	case d.Line.TCPPort > 0:
 		all = append(all, fmt.Sprintf(`port: {tcp: "192.168.1.50:%d"}`, d.Line.TCPPort))
 	}
 	return strings.Join(all, " or ")
@@ -285,6 +298,40 @@ func (b *block) tcp(usual int) Port {
 		return Port{TCP: joinHostPort(host, number)}
 	}
 	return Port{}
+}
+
+// listen reads the address of this computer on which the terminal dials, and the terminal's own.
+func (b *block) listen(usual int) Port {
+	text, ok := b.word("listen", "an address host:port")
+	if !ok {
+		return Port{}
+	}
+	p := Port{Listen: true}
+	host, port, hasPort := splitHostPort(text)
+	number, portOK := usual, true
+	if hasPort {
+		number, portOK = portNumber(port, 1)
+	}
+	_, noIP := netip.ParseAddr(host)
+	switch {
+	case host != "" && noIP != nil:
+		b.fail("listen", show(text)+" is not an address of this computer", fmt.Sprintf("write an IP address and a port, such as 192.168.1.10:%d, or 0.0.0.0:%d for all addresses", usual, usual))
+		return Port{}
+	case !portOK:
+		b.fail("listen", show(port)+" is not a port number", "allowed: 1 to 65535")
+		return Port{}
+	}
+	p.TCP = joinHostPort(host, number)
+	if b.has("allow") {
+		if p.Allow, ok = b.word("allow", "the terminal's address"); !ok {
+			return Port{}
+		}
+		if _, err := netip.ParseAddr(p.Allow); err != nil {
+			b.fail("allow", show(p.Allow)+" is not an IP address", "write the terminal's, such as 192.168.1.50")
+			return Port{}
+		}
+	}
+	return p
 }
 
 // bauds are the speeds that serial adapters know.

@@ -29,7 +29,7 @@ func (e Entry) port() string {
 	var keys []string
 	switch p := e.Port; {
 	case p.TCP != "":
-		return fmt.Sprintf("{tcp: %q}", p.TCP)
+		return p.network()
 	case p.USB != "":
 		keys = append(keys, p.device())
 	case plainPath.MatchString(p.Serial):

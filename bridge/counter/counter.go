@@ -9,6 +9,8 @@ import (
 	"net/http"
 
 	"github.com/gorilla/mux"
+
+	"tillbridge/bridge/health"
 )
 
 // Config is what a counter screen is made of.
@@ -24,6 +26,9 @@ type Config struct {
 	Warnings      []string // sentences that are shown on every page
 	Version       string
 	Log           *slog.Logger
+
+	Health func() []health.Terminal // how each terminal's line works; nil where that is not known
+	Local  http.Handler             // serves what is below health.Prefix, for tools on this computer; nil for nobody
 }
 
 // Counter is the counter screen as an http.Handler. It starts no goroutine of its own.
@@ -105,6 +110,9 @@ func (c *Counter) routes() *mux.Router {
 	get("/sign-in", c.signInPage)
 	post("/sign-in", c.signIn)
 	post("/api/v1/payments/{uuid}/resolve", c.apiResolve)
+	if c.config.Local != nil { // it has a guard of its own, which no session opens
+		r.PathPrefix(health.Prefix).Handler(c.config.Local)
+	}
 
 	post("/sign-out", c.member(c.signOut))
 	get("/", c.member(c.now))

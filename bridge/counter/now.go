@@ -3,9 +3,11 @@ package counter
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"tillbridge/bridge"
+	"tillbridge/bridge/health"
 )
 
 // holdLimit is the most holds that are shown at once; each freezes a terminal, or nearly so.
@@ -22,6 +24,7 @@ type nowView struct {
 	Owed      int
 	Terminals []terminalCard
 	Unread    string // why holds, alarms or notices may be missing
+	Well      bool   // nothing here wants anybody to do anything
 }
 
 // paymentLine is a payment in short.
@@ -38,6 +41,48 @@ type terminalCard struct {
 	Word string
 	Tone tone
 	Run  *paymentLine // the payment in hand
+	Do   string       // what to do about a terminal that cannot be reached
+
+	Wire, Noise string // how well its line works, where that is worth a word; the second where somebody should look
+	Mishap      string // its last error, where that is not long ago and over
+	MishapAt    time.Time
+}
+
+// recently is how long an error that is over is shown.
+const recently = 12 * time.Hour
+
+// add puts what is known of the line on the card.
+func (t *terminalCard) add(h health.Terminal, now time.Time) {
+	if h.State == health.OtherTerminal {
+		t.Word, t.Do = "Other terminal", "Look at the alarm above."
+	}
+	words := []string{}
+	if h.Quality.Trouble() > 0 {
+		words = append(words, "line "+health.LineWords(h.Quality))
+	}
+	if w := health.ReopenedWords(h.Quality); w != "" {
+		words = append(words, "line "+w)
+	}
+	if w := health.AnswerWords(h.Quality); w != "" && len(words) > 0 {
+		words = append(words, w)
+	}
+	t.Wire = strings.Join(words, " · ")
+	if h.Quality.Noisy() && h.State.Well() { // else something else comes first
+		t.Noise = health.LineRemedy
+	}
+	if h.LastError != "" && h.State.Well() && now.Sub(h.LastErrorAt) < recently {
+		t.Mishap, t.MishapAt = h.LastError, h.LastErrorAt
+	}
+}
+
+// well tells whether nobody has to do anything.
+func (v nowView) well(settingsError string) bool {
+	for _, t := range v.Terminals {
+		if t.Health != bridge.Ready && t.Health != bridge.Working || t.Noise != "" {
+			return false
+		}
+	}
+	return len(v.Terminals) > 0 && len(v.Holds) == 0 && len(v.Alarms) == 0 && v.Owed == 0 && v.Unread == "" && settingsError == ""
 }
 
 func line(p bridge.Payment, id int64) paymentLine {
@@ -72,15 +117,26 @@ func (c *Counter) showNow(w http.ResponseWriter, r *http.Request, s *session, st
 	if more := len(v.Alarms) - alarmLimit; more > 0 {
 		v.Alarms, v.More = v.Alarms[:alarmLimit], more
 	}
+	lines := map[string]health.Terminal{}
+	if c.config.Health != nil {
+		for _, h := range c.config.Health() {
+			lines[h.Name] = h
+		}
+	}
 	for _, t := range c.desk.Terminals() {
 		card := terminalCard{TerminalStatus: t}
-		card.Word, card.Tone = health(t.Health)
+		card.Word, card.Tone = healthWord(t.Health)
+		if t.Health == bridge.Gone {
+			card.Do = "See that it is switched on and plugged in. The bridge takes it again by itself. If it does not, whoever looks after this PC runs: tillbridge doctor"
+		}
+		card.add(lines[t.Name], time.Now())
 		if t.Payment != nil {
 			l := line(*t.Payment, 0)
 			card.Run = &l
 		}
 		v.Terminals = append(v.Terminals, card)
 	}
+	v.Well = v.well(c.config.SettingsError)
 	f := c.frame(r, s, "Now", v)
 	if n := len(v.Holds); n > 0 {
 		f.Title = "(" + strconv.Itoa(n) + " not known) Now"

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tillbridge/bridge"
+	"tillbridge/bridge/health"
 	"tillbridge/terminal"
 )
 
@@ -28,7 +29,7 @@ func TestNowShowsEveryHealth(t *testing.T) {
 	w.terminals = append(w.terminals, bridge.TerminalStatus{Name: "idle"})
 	page := b.page(b.get("/"), http.StatusOK)
 	for word, tone := range map[string]string{
-		"Connecting": "idle", "Ready": "good", "Working": "work", "Asking": "hold", "On hold": "hold", "Gone": "down",
+		"Connecting": "idle", "Ready": "good", "Working": "work", "Asking": "hold", "On hold": "hold", "Not reached": "down",
 	} {
 		at := strings.Index(page, "</svg>"+word+"<")
 		if at < 0 || !strings.Contains(page[max(0, at-400):at], `class="state `+tone+`"`) {
@@ -76,6 +77,66 @@ func TestNowPutsHoldsFirst(t *testing.T) {
 	absent(t, b.page(b.get("/"), http.StatusOK, "2 older alarms stand", "1 min 3", `href="/alarm?id=117"`), "id=118")
 	w.owed = 1
 	b.page(b.get("/"), http.StatusOK, "One outcome is")
+}
+
+// All well is one line, and anything that is not takes it away.
+func TestNowSaysThatAllIsWell(t *testing.T) {
+	const well = "All is well: the terminal is there, and nothing waits."
+	for name, c := range map[string]struct {
+		change func(w *world, h *health.Terminal)
+		want   []string
+	}{
+		"hold":  {func(w *world, _ *health.Terminal) { w.payment("u-held", bridge.Held) }, nil},
+		"alarm": {func(w *world, _ *health.Terminal) { w.alarms = []Alarm{{ID: 7, Text: "look"}} }, nil},
+		"owed":  {func(w *world, _ *health.Terminal) { w.owed = 1 }, nil},
+		"book":  {func(w *world, _ *health.Terminal) { w.failAlarms = errors.New("no") }, nil},
+		"gone": {func(w *world, h *health.Terminal) { w.terminals[0].Health, h.State = bridge.Gone, health.NotReached }, []string{
+			"Not reached", "switched on and plugged in", "tillbridge doctor",
+		}},
+		"other": {func(w *world, h *health.Terminal) { w.terminals[0].Health, h.State = bridge.Gone, health.OtherTerminal }, []string{"</svg>Other terminal<", "Look at the alarm"}},
+		"none":  {func(w *world, _ *health.Terminal) { w.terminals = nil }, []string{"There is no terminal to show."}},
+		"noise": {func(_ *world, h *health.Terminal) {
+			h.Quality = terminal.LineCounts{Messages: 50, BadChecks: 9, RecentTrouble: 9, Recent: 59, Answer: time.Second, Slowest: 2 * time.Second}
+		}, []string{"The line is not clean.", "shielded cable", "9 of the last 59 messages", "9 damaged messages", "answers in 1.0 s"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, b := signedIn(t)
+			w.terminals = []bridge.TerminalStatus{{Name: "counter", Health: bridge.Ready, Text: "Ready for a payment.", Currency: eur}}
+			h := health.Terminal{Name: "counter", State: health.Ready, Quality: terminal.LineCounts{Opened: 1, Messages: 10, Slowest: 1}}
+			b.c.config.Health = func() []health.Terminal { return []health.Terminal{h} }
+			absent(t, b.page(b.get("/"), http.StatusOK, well), "Line ", "Last error")
+			c.change(w, &h)
+			absent(t, b.page(b.get("/"), http.StatusOK, c.want...), "All is well")
+		})
+	}
+}
+
+// What went wrong and is over is small print, for half a day.
+func TestNowShowsALineThatWasBad(t *testing.T) {
+	w, b := signedIn(t)
+	w.terminals = []bridge.TerminalStatus{{Name: "counter", Health: bridge.Ready, Text: "Ready for a payment.", Currency: eur}, {Name: "bar", Health: bridge.Working}}
+	h := health.Terminal{
+		Name: "counter", State: health.Ready, LastError: "the line was lost", LastErrorAt: time.Now(),
+		Quality: terminal.LineCounts{Opened: 3, Messages: 900, SentAgain: 1, Recent: 200, RecentTrouble: 1},
+	}
+	b.c.config.Health = func() []health.Terminal { return []health.Terminal{h} }
+	b.page(b.get("/"), http.StatusOK, "All is well: every terminal is there", "Last error, ", "The line was lost.", "Line good, 900 messages came; 1 was sent again · line opened again 2 times.")
+	h.LastErrorAt = time.Now().Add(-recently)
+	absent(t, b.page(b.get("/"), http.StatusOK), "Last error")
+}
+
+// What is for the tools on this computer has a guard of its own: no session opens it, and none is asked for.
+func TestLocalDoor(t *testing.T) {
+	_, b := signedIn(t)
+	if got := b.get(health.Prefix + "health"); got.Code != http.StatusNotFound {
+		t.Errorf("without a door: %d", got.Code)
+	}
+	b.c.config.Local = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	b.c.router = b.c.routes()
+	b.cookie = nil
+	if got := b.get(health.Prefix + "health"); got.Code != http.StatusTeapot {
+		t.Errorf("with a door: %d", got.Code)
+	}
 }
 
 func TestNowWithoutTheBook(t *testing.T) {

@@ -32,8 +32,8 @@ const (
 	toneDown tone = "down" // a terminal that cannot be reached
 )
 
-// health is a terminal's health in a word, and its tone.
-func health(h bridge.TerminalHealth) (string, tone) {
+// healthWord is a terminal's health in a word, and its tone.
+func healthWord(h bridge.TerminalHealth) (string, tone) {
 	word := h.String()
 	word = strings.ToUpper(word[:1]) + word[1:]
 	switch h {
@@ -44,7 +44,7 @@ func health(h bridge.TerminalHealth) (string, tone) {
 	case bridge.Asking, bridge.OnHold:
 		return word, toneHold
 	case bridge.Gone:
-		return word, toneDown
+		return "Not reached", toneDown
 	}
 	return word, toneIdle
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"strings"
@@ -27,6 +28,11 @@ type Options struct {
 	// Ready is told where the doors are, each time that they open; nil for nobody. In trouble with the settings
 	// only the counter screen is served, and Door is empty.
 	Ready func(Addresses)
+	// Trace gets a line for everything that passes over a terminal's line, masked. It must neither wait nor fail, as
+	// line.TraceFile does not. Nil for none; what passed last is kept in memory all the same.
+	Trace io.Writer
+
+	started time.Time
 }
 
 // Addresses are where a running daemon listens, host:port.
@@ -38,6 +44,7 @@ type Addresses struct {
 // Run serves until ctx ends, and returns nil then. An error means that it could not start, or that a part of
 // it broke down that it cannot do without; everything is closed and nothing is lost.
 func Run(ctx context.Context, o Options) error {
+	o.started = time.Now()
 	var old *config.Settings // those before a reload, to go back to
 	settings, err := o.load()
 	var wrong config.Errors
@@ -67,7 +74,7 @@ func Run(ctx context.Context, o Options) error {
 }
 
 func (o Options) house(s *config.Settings) *house {
-	return &house{o: o, settings: s, pulse: make(chan struct{}, 1)}
+	return &house{o: o, settings: s, wires: map[string]*wire{}, pulse: make(chan struct{}, 1)}
 }
 
 // load reads the settings file.

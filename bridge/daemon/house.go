@@ -8,12 +8,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
 	"tillbridge/bridge"
 	"tillbridge/bridge/config"
 	"tillbridge/bridge/counter"
+	"tillbridge/bridge/health"
 	"tillbridge/bridge/journal"
 	"tillbridge/bridge/notify"
 	"tillbridge/bridge/till"
@@ -33,6 +35,8 @@ type house struct {
 	door     *webhook.Door
 	counter  *counter.Counter
 	tls      *tls.Config
+	wires    map[string]*wire // by terminal
+	local    *health.Door     // for the tools on this computer
 
 	doorListener    net.Listener
 	counterListener net.Listener
@@ -117,10 +121,12 @@ func (h *house) terminal(t config.Terminal) (till.Terminal, error) {
 		}
 		c := LineOf(t.Port)
 		opener := line.NewOpener(c)
+		i := &identity{journal: h.journal, name: t.Name, changed: h.changed}
+		w := newWire(t.Name, d, c.Kind(), h.o.Trace, i)
+		h.wires[t.Name] = w
 		return till.Terminal{
-			Name: t.Name, Driver: d, Options: t.Options, Currency: t.Currency, MaxMinor: t.MaxAmount.Minor,
-			Line: c.String(), Link: c.Kind(), Dial: opener.Open, Watch: opener.Watch,
-			Identify: (&identity{journal: h.journal, name: t.Name, changed: h.changed}).check,
+			Name: t.Name, Driver: w.driver(d), Options: t.Options, Currency: t.Currency, MaxMinor: t.MaxAmount.Minor,
+			Line: c.String(), Link: c.Kind(), Dial: w.dial(opener.Open), Watch: opener.Watch, Identify: i.check,
 		}, nil
 	}
 	return till.Terminal{}, fmt.Errorf("terminal %q: there is no driver %q", t.Name, t.Driver)
@@ -136,7 +142,11 @@ func (h *house) buildCounter() error {
 	if made {
 		h.o.Log.Info("a password for the counter screen was made", "file", s.CounterPasswordFile)
 	}
-	c := counter.Config{Password: password, Hosts: s.AllowedHosts, SettingsError: h.trouble, Exposed: s.Exposed(), Version: h.o.Version, Log: h.o.Log}
+	h.local = health.NewDoor(h.facts, h.traces)
+	c := counter.Config{
+		Password: password, Hosts: s.AllowedHosts, SettingsError: h.trouble, Exposed: s.Exposed(), Version: h.o.Version, Log: h.o.Log,
+		Health: h.health, Local: h.local,
+	}
 	for _, w := range s.Warnings {
 		c.Warnings = append(c.Warnings, w.Error())
 	}
@@ -148,10 +158,11 @@ func (h *house) buildCounter() error {
 const alarmNotice = "notice"
 
 // noticeRefused keeps an alarm: MGR refuses an outcome, which nobody would notice else.
-func (h *house) noticeRefused(uuid string, status int, text string) {
+func (h *house) noticeRefused(uuid string, status int, _ string) {
+	answer := strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))
 	a := journal.Alarm{
 		At: time.Now(), Kind: alarmNotice, UUID: uuid,
-		Text: fmt.Sprintf("MGR refuses to take the outcome of this payment (it answers %d). Compare it with MGR's own list and tell MGR's support; the bridge goes on trying. %s", status, text),
+		Text: fmt.Sprintf("MGR refuses to take the outcome of this payment: it answers %s. Compare the payment with MGR's own list, and tell MGR's support what it answers. The bridge goes on trying, and this alarm goes by itself when MGR takes it.", answer),
 	}
 	if err := h.journal.RaiseAlarm(context.Background(), a); err != nil {
 		h.o.Log.Error("keep alarm", "uuid", uuid, "error", err)
@@ -253,6 +264,9 @@ func (h *house) begin(doors, tills, notices *stage, failed chan<- error) error {
 		where.Door = h.doorListener.Addr().String()
 	}
 	run(doors, "the counter screen", h.serveCounter)
+	if err := h.local.Open(h.journal.Path(), h.counterListener.Addr(), h.tls != nil); err != nil {
+		h.o.Log.Warn("status and doctor will not see how this bridge is", "error", err) // a full disk is no reason not to serve
+	}
 	h.o.Log.Info("ready", "door", where.Door, "counter", where.Counter, "journal", h.journal.Path(), "version", h.o.Version)
 	if h.o.Ready != nil {
 		h.o.Ready(where)
@@ -337,6 +351,11 @@ func (h *house) close() error {
 	}
 	if h.journal == nil {
 		return nil
+	}
+	if h.local != nil {
+		if err := h.local.Close(); err != nil { // while the lock keeps another bridge from writing its own
+			h.o.Log.Warn("take away the way to this bridge's health", "error", err)
+		}
 	}
 	return h.journal.Close()
 }

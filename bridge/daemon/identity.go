@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tillbridge/bridge/journal"
@@ -21,8 +22,8 @@ type identity struct {
 	changed func() // an alarm came or went
 
 	mu     sync.Mutex
-	raised int64  // the alarm about refuse; 0 for none in this run
-	refuse string // the number of the terminal that was refused last
+	raised atomic.Int64 // the alarm about refuse; 0 for none in this run
+	refuse string       // the number of the terminal that was refused last
 }
 
 // check is nil where the terminal with that number may be used. It has been greeted by then, else it had not told its
@@ -41,7 +42,7 @@ func (i *identity) check(ctx context.Context, id string) error {
 	if known == id {
 		return i.clear(ctx, standing, "tillbridge (the terminal of before is back)")
 	}
-	settled := i.raised != 0 && i.refuse == id && !has(standing, i.raised)
+	settled := i.raised.Load() != 0 && i.refuse == id && !has(standing, i.raised.Load())
 	if known == "" || settled {
 		if err := i.journal.SetMark(ctx, i.name, mark, id); err != nil {
 			return fmt.Errorf("keep which terminal this is: %w", err)
@@ -55,11 +56,15 @@ func (i *identity) check(ctx context.Context, id string) error {
 	return fmt.Errorf("another terminal answers: it calls itself %s, the one of before %s. It gets no payment until the alarm on the counter screen is settled", id, known)
 }
 
+// refusing tells whether the terminal that answered last is refused.
+func (i *identity) refusing() bool { return i.raised.Load() != 0 }
+
 // raise makes sure that the alarm about a terminal stands, and that it is the only one of its kind here.
 func (i *identity) raise(ctx context.Context, id, text string, standing []journal.Alarm) error {
 	for _, a := range standing {
 		if a.Text == text {
-			i.raised, i.refuse = a.ID, id
+			i.refuse = id
+			i.raised.Store(a.ID)
 			return nil
 		}
 	}
@@ -74,7 +79,8 @@ func (i *identity) raise(ctx context.Context, id, text string, standing []journa
 		return err
 	}
 	if len(standing) > 0 {
-		i.raised, i.refuse = standing[0].ID, id
+		i.refuse = id
+		i.raised.Store(standing[0].ID)
 	}
 	i.changed()
 	return nil
@@ -82,7 +88,8 @@ func (i *identity) raise(ctx context.Context, id, text string, standing []journa
 
 // clear takes the alarms away that no longer hold.
 func (i *identity) clear(ctx context.Context, standing []journal.Alarm, why string) (err error) {
-	i.raised, i.refuse = 0, ""
+	i.refuse = ""
+	i.raised.Store(0)
 	for _, a := range standing {
 		err = errors.Join(err, i.journal.ClearAlarm(ctx, a.ID, why, time.Now()))
 	}

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,7 +23,6 @@ import (
 	"tillbridge/bridge/journal"
 	"tillbridge/bridge/till"
 	"tillbridge/drivers"
-	"tillbridge/drivers/zvt"
 	"tillbridge/terminal"
 	termline "tillbridge/terminal/line"
 )
@@ -54,10 +54,12 @@ func smallBridge(ctx context.Context, file string) error {
 	defer j.Close()
 	t := s.Terminals[0]
 	link := termline.Config{Serial: t.Port.Serial, TCP: t.Port.TCP, Baud: t.Port.Baud, DataBits: t.Port.DataBits, Parity: t.Port.Parity, StopBits: t.Port.StopBits}
+	all := drivers.All()
+	driver := all[slices.IndexFunc(all, func(d terminal.Driver) bool { return d.Name == t.Driver })]
 	due := make(chan struct{}, 1)
 	desk, err := till.New(till.Config{
 		Terminals: []till.Terminal{{
-			Name: t.Name, Driver: zvt.Driver(), Options: t.Options, Currency: t.Currency, Line: link.String(), Link: link.Kind(), Dial: link.Open,
+			Name: t.Name, Driver: driver, Options: t.Options, Currency: t.Currency, Line: link.String(), Link: link.Kind(), Dial: link.Open,
 		}},
 		QueueLimit: time.Minute,
 		Hooks: till.Hooks{Changed: func() {}, Alarm: func() {}, Notify: func() {

@@ -231,7 +231,7 @@ func (c *comparison) sameAmount(sent string, a terminal.Amount) bool {
 // ledgers gathers what the three sides of the demo say now.
 func (w *world) ledgers(p pages) Ledgers {
 	l := Ledgers{
-		MGR: w.mgr.Payments(), Impossible: w.mgr.Contradicts(), Journal: p.payments, Terminal: w.sim.Face().Ledger, Currency: euro(),
+		MGR: w.mgr.Payments(), Impossible: w.mgr.Contradicts(), Journal: p.payments, Terminal: w.sim.Face().Ledger, Currency: w.currency(),
 	}
 	for _, a := range p.alarms {
 		l.Alarms = append(l.Alarms, a.Text)

@@ -16,14 +16,14 @@ var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 func one() Ledgers {
 	captured := int64(1250)
 	return Ledgers{
-		Currency: euro(),
+		Currency: euro,
 		MGR: []standin.Payment{{
 			UUID:    "p1",
 			Asks:    []standin.Ask{{At: noon, Amount: "12.5", Answered: noon, Status: 202}},
 			Notices: []standin.Notice{{At: noon.Add(3 * time.Second), UUID: "p1", Outcome: standin.Approved, AuthCode: "123456", TxnRef: "163", Taken: true, Status: 200}},
 		}},
 		Journal: []bridge.Payment{{
-			Order: bridge.Order{UUID: "p1", Terminal: "counter", Amount: terminal.Amount{Minor: 1250, Currency: euro()}},
+			Order: bridge.Order{UUID: "p1", Terminal: "counter", Amount: terminal.Amount{Minor: 1250, Currency: euro}},
 			State: bridge.Reported, Outcome: terminal.Approved, Reference: "R1", Armed: noon.Add(time.Second),
 			Result: &terminal.Result{Outcome: terminal.Approved, AuthCode: "123456", TxnRef: "163", CapturedMinor: &captured},
 		}},
@@ -47,13 +47,16 @@ func denied(l *Ledgers) {
 	l.Terminal[1].Captured = false
 }
 
+// euro is the currency of these tests.
+var euro = terminal.Currency{Code: "EUR", Numeric: 978, Digits: 2}
+
 func TestCompare(t *testing.T) {
 	for name, c := range map[string]struct {
 		change                func(*Ledgers)
 		differs, open, isHeld string // contained in the only sentence of that kind; empty for none
 	}{
 		"all the same":              {func(*Ledgers) {}, "", "", ""},
-		"nothing at all":            {func(l *Ledgers) { *l = Ledgers{Currency: euro()} }, "", "", ""},
+		"nothing at all":            {func(l *Ledgers) { *l = Ledgers{Currency: euro} }, "", "", ""},
 		"denied, and reversed":      {denied, "", "", ""},
 		"amount as text":            {func(l *Ledgers) { l.MGR[0].Asks[0].Amount = `"12.50"` }, "", "", ""},
 		"our own reference decides": {func(l *Ledgers) { l.Terminal[1].Reference, l.Terminal[1].AuthCode = "R1", "" }, "", "", ""},

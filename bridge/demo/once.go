@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	onceLimit = 5 * time.Minute
+	onceLimit = 10 * time.Minute
 	mendAfter = 2 * time.Second        // until somebody plugs the cable in, switches the power on, starts the bridge
 	askAgain  = 500 * time.Millisecond // until a clerk asks again after a refusal
 	askLimit  = 20                     // charges that a clerk tries
@@ -26,7 +26,7 @@ const (
 
 // RunOnce makes the payment of o.Once by itself, tells each step with the time since the charge, then the three
 // ledgers, and returns nil when they agree. A payment that is held is told with its reason and is no error. It
-// takes five minutes at most.
+// takes ten minutes at most.
 func RunOnce(ctx context.Context, o Options) error {
 	if o.Once == nil {
 		return errors.New("demo: no payment to make")
@@ -110,7 +110,7 @@ func (r *once) prepare(ctx context.Context) error {
 	}
 	limit, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	for !r.pages.marked {
+	for !r.reached(r.pages.marked) {
 		if !pause(limit, tickEvery) {
 			return fmt.Errorf("the bridge has not reached the terminal in %s", startLimit)
 		}
@@ -120,7 +120,11 @@ func (r *once) prepare(ctx context.Context) error {
 		}
 	}
 	r.process = r.keeper.process()
-	_, _ = fmt.Fprintf(r.Out, "The bridge is running at %s and has reached the terminal.\n\n", r.listen)
+	reached := ""
+	if r.pages.marked {
+		reached = " and has reached the terminal"
+	}
+	_, _ = fmt.Fprintf(r.Out, "The bridge is running at %s%s.\n\n", r.listen, reached)
 	script := r.Once.Outcome
 	switch script {
 	case bridgeKilled:
@@ -303,7 +307,7 @@ func (r *once) ask(ctx context.Context) error {
 	}
 	r.uuid, r.entries, r.notices = uuid, 0, 0
 	r.tries++
-	r.tell(time.Now(), "MGR", "asks for %s %s, payment %s.", r.Once.Amount, euro().Code, uuid)
+	r.tell(time.Now(), "MGR", "asks for %s %s, payment %s.", r.Once.Amount, r.currency().Code, uuid)
 	r.tasks.Go(func() {
 		status, problem, err := r.charge(ctx, uuid, r.Once.Amount)
 		r.answers <- answer{uuid, problem, status, err}
@@ -358,7 +362,7 @@ func (r *once) conclude() error {
 	}
 	fmt.Fprintln(out, "What the terminal's ledger says:")
 	for _, e := range l.Terminal {
-		fmt.Fprintln(out, "  "+entryWords(e))
+		fmt.Fprintln(out, "  "+entryWords(e, r.currency()))
 	}
 	v := Compare(l)
 	for _, line := range v.Held {
@@ -430,8 +434,11 @@ func proofWords(p terminal.Proof) string {
 	return p.String()
 }
 
-func entryWords(e terminal.Entry) string {
-	s := fmt.Sprintf("%s %s %s, code %s", e.Sequence, e.Kind, money(e, euro()), e.AuthCode)
+func entryWords(e terminal.Entry, c terminal.Currency) string {
+	s := fmt.Sprintf("%s %s %s", e.Sequence, e.Kind, money(e, c))
+	if e.AuthCode != "" {
+		s += ", code " + e.AuthCode
+	}
 	switch {
 	case e.Manual:
 		s += ", made at the terminal itself"

@@ -3,12 +3,16 @@ package demo
 import (
 	"bytes"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"tillbridge/drivers/caisseap"
+	"tillbridge/drivers/telium"
 	"tillbridge/drivers/zvt"
+	"tillbridge/terminal"
 	"tillbridge/terminal/simulate"
 )
 
@@ -68,5 +72,74 @@ func TestRunOnce(t *testing.T) {
 				t.Logf("the story:\n%s\nthe bridge's log:\n%s", out, log)
 			}
 		})
+	}
+}
+
+// Drivers of other kinds: with an option that has no default, without a mark, with another currency.
+func TestRunOnceDrivers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts processes")
+	}
+	pounds := terminal.Currency{Code: "GBP", Numeric: 826, Digits: 2}
+	for _, c := range []struct {
+		name    string
+		o       Options
+		outcome string
+		want    []string
+	}{
+		{"telium in France", Options{Driver: telium.Driver()}, simulate.Approved, []string{"asks for 12.50 EUR", "told APPROVED", "They agree."}},
+		{
+			"telium in the United Kingdom",
+			Options{Driver: telium.Driver(), Currency: pounds, Settings: map[string]string{"dialect": "uk"}, TCP: true},
+			simulate.LostReply,
+			[]string{"asks for 12.50 GBP", "terminal's last transaction", "told APPROVED", "They agree."},
+		},
+		{"caisseap", Options{Driver: caisseap.Driver(), TCP: true}, simulate.LostReply, []string{"duplicata", "held: ", "They agree."}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			out, log := &safeBuffer{}, &safeBuffer{}
+			o := c.o
+			o.Out, o.Start, o.Once, o.mendWait = out, startChild(log), &Once{Amount: "12.50", Outcome: c.outcome}, time.Second
+			if err := Run(t.Context(), o); err != nil {
+				t.Error(err)
+			}
+			for _, w := range c.want {
+				if !strings.Contains(out.String(), w) {
+					t.Errorf("%q is not told", w)
+				}
+			}
+			if t.Failed() {
+				t.Logf("the story:\n%s\nthe bridge's log:\n%s", out, log)
+			}
+		})
+	}
+}
+
+func TestOptions(t *testing.T) {
+	start := startChild(&safeBuffer{})
+	yen := terminal.Currency{Code: "JPY", Numeric: 392, Digits: 0}
+	for name, o := range map[string]Options{
+		"two lines":       {Driver: telium.Driver(), Settings: map[string]string{"dialect": "uk\nlisten: 0.0.0.0:80"}},
+		"no key":          {Driver: telium.Driver(), Settings: map[string]string{"": "uk"}},
+		"no such dialect": {Driver: telium.Driver(), Settings: map[string]string{"dialect": "xx"}},
+		"half a yen":      {Driver: telium.Driver(), Currency: yen},
+	} {
+		o.Start, o.Once = start, &Once{Amount: "12.50"}
+		if err := Run(t.Context(), o); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+	o := Options{Driver: telium.Driver(), Settings: map[string]string{"dialect": "uk", "payment_timeout": "200s"}}
+	choices, err := o.Outcomes()
+	if err != nil || !slices.ContainsFunc(choices, func(c simulate.Choice) bool { return c.Name == simulate.Referral }) {
+		t.Errorf("the British outcomes: %+v, %v", choices, err)
+	}
+	w := &world{Options: Options{Driver: zvt.Driver(), Currency: yen}, sim: nil}
+	if w.sim, err = w.simulator(0); err != nil {
+		t.Fatal(err)
+	}
+	if m := w.menu(); m.Currency != "JPY" || m.Amount != "1250" {
+		t.Errorf("%+v", m)
 	}
 }

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"tillbridge/terminal"
 	"tillbridge/terminal/simulate"
@@ -29,6 +31,10 @@ type Options struct {
 	Log *slog.Logger
 	// Driver is the protocol of the simulated terminal; its name stands in the settings.
 	Driver terminal.Driver
+	// Currency is what is charged; the zero value means euros.
+	Currency terminal.Currency
+	// Settings are driver options, key and value as in the settings file, beside those of Driver.Demo or instead of them.
+	Settings map[string]string
 	// Start starts the bridge with a settings file. It is called again after the bridge was killed.
 	Start func(configFile string) (Daemon, error)
 	// Once makes one payment without a page.
@@ -41,7 +47,7 @@ type Options struct {
 
 // Once is one payment that runs by itself.
 type Once struct {
-	Amount  string // in euros, "12.50"
+	Amount  string // in the demo's currency, "12.50"
 	Outcome string // one of Outcomes; empty for approved
 }
 
@@ -69,8 +75,8 @@ func ownOutcomes() []simulate.Choice {
 
 // Outcomes are the scripts that Once takes, each with its sentence: those of the driver's simulator, and those
 // of the demo itself.
-func Outcomes(d terminal.Driver) ([]simulate.Choice, error) {
-	sim, err := d.Simulate(terminal.SimulatorOptions{Currency: euro()})
+func (o Options) Outcomes() ([]simulate.Choice, error) {
+	sim, err := o.simulator(0)
 	if err != nil {
 		return nil, err
 	}
@@ -81,8 +87,41 @@ func Outcomes(d terminal.Driver) ([]simulate.Choice, error) {
 	return append(all, ownOutcomes()...), nil
 }
 
-// euro is the demo's currency.
-func euro() terminal.Currency { return terminal.Currency{Code: "EUR", Numeric: 978, Digits: 2} }
+// currency is the demo's currency.
+func (o Options) currency() terminal.Currency {
+	if o.Currency == (terminal.Currency{}) {
+		return terminal.Currency{Code: "EUR", Numeric: 978, Digits: 2}
+	}
+	return o.Currency
+}
+
+// settings are the driver options of the settings file.
+func (o Options) settings() map[string]string {
+	all := maps.Clone(o.Driver.Demo)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, o.Settings)
+	return all
+}
+
+// simulator makes the terminal. Of the options it takes those that the driver says are its simulator's too.
+func (o Options) simulator(think time.Duration) (terminal.Simulator, error) {
+	s := terminal.SimulatorOptions{Currency: o.currency(), Think: think}
+	if o.Driver.Demo != nil {
+		own := map[string]string{}
+		for key, value := range o.settings() {
+			if _, is := o.Driver.Demo[key]; is {
+				own[key] = value
+			}
+		}
+		s.Options = own
+	}
+	return o.Driver.Simulate(s)
+}
+
+// plain tells whether a text can stand in a line of the settings.
+func plain(s string) bool { return s != "" && !strings.ContainsFunc(s, unicode.IsControl) }
 
 // ready fills in defaults and refuses what cannot be run.
 func (o Options) ready() (Options, error) {
@@ -101,6 +140,11 @@ func (o Options) ready() (Options, error) {
 	if o.Listen == "" {
 		o.Listen = "127.0.0.1:0"
 	}
+	for key, value := range o.Settings {
+		if !plain(key) || !plain(value) {
+			return o, fmt.Errorf("option %q: want a key and a value of one line, as in the settings", key)
+		}
+	}
 	if o.Once == nil {
 		return o, nil
 	}
@@ -109,10 +153,10 @@ func (o Options) ready() (Options, error) {
 		once.Outcome = simulate.Approved
 	}
 	o.Once = &once
-	if _, err := terminal.ParseAmount(once.Amount, euro()); err != nil {
+	if _, err := terminal.ParseAmount(once.Amount, o.currency()); err != nil {
 		return o, err
 	}
-	known, err := Outcomes(o.Driver)
+	known, err := o.Outcomes()
 	if err != nil {
 		return o, err
 	}

@@ -118,7 +118,7 @@ func (w *world) look(ctx context.Context, c choices, last pages) (view, pages) {
 		MGR: mgrView{Payments: []mgrPayment{}, Mode: c.mode},
 		Bridge: bridgeView{
 			process: w.keeper.process(), Webhook: w.webhook(), Counter: "http://" + w.counter + "/", Password: w.password(), Dir: w.Dir,
-			Reached: now.marked, Payments: []journalRow{}, Trouble: trouble,
+			Reached: w.reached(now.marked), Payments: []journalRow{}, Trouble: trouble,
 		},
 		Terminal: terminalView{Face: w.sim.Face(), Script: c.script, Line: w.line.address, Note: w.line.note, Entries: []entryRow{}},
 		Verdict:  Compare(w.ledgers(now)),
@@ -130,11 +130,11 @@ func (w *world) look(ctx context.Context, c choices, last pages) (view, pages) {
 		v.Bridge.Payments = append(v.Bridge.Payments, journalRowOf(p))
 	}
 	for _, e := range newest(v.Terminal.Face.Ledger) {
-		v.Terminal.Entries = append(v.Terminal.Entries, entryRow{e.Sequence, e.Kind, money(e, euro()), e.AuthCode, e.Captured, e.Manual})
+		v.Terminal.Entries = append(v.Terminal.Entries, entryRow{e.Sequence, e.Kind, money(e, w.currency()), e.AuthCode, e.Captured, e.Manual})
 	}
 	v.Terminal.Face.Ledger = nil
 	if uuid != "" {
-		v.Story = storyOf(payments, now, uuid)
+		v.Story = storyOf(payments, now, uuid, w.currency())
 	}
 	return v, now
 }
@@ -187,7 +187,7 @@ func journalRowOf(p bridge.Payment) journalRow {
 }
 
 // storyOf puts what MGR asked and was told and what the journal recorded into one row of steps.
-func storyOf(payments []standin.Payment, now pages, uuid string) storyView {
+func storyOf(payments []standin.Payment, now pages, uuid string, c terminal.Currency) storyView {
 	s := storyView{UUID: uuid, Steps: []stepRow{}, States: []stateRow{}}
 	if p, there := now.payment(uuid); there {
 		s.State, s.Amount = p.State.String(), p.Amount.String()
@@ -208,7 +208,7 @@ func storyOf(payments []standin.Payment, now pages, uuid string) storyView {
 		steps = append(steps, step{at, stepRow{Who: who, Words: words, Tone: tone}})
 	}
 	ask := m.Asks[0]
-	add(ask.At, "MGR", "Asks for "+ask.Amount+" "+euro().Code+".", "")
+	add(ask.At, "MGR", "Asks for "+ask.Amount+" "+c.Code+".", "")
 	switch {
 	case ask.Answered.IsZero():
 	case ask.Status == 0:
@@ -256,10 +256,13 @@ type menu struct {
 	Outcomes []simulate.Choice `json:"outcomes"`
 	Modes    []standin.Mode    `json:"modes"`
 	Title    string            `json:"title"`
+	Currency string            `json:"currency"`
+	Amount   string            `json:"amount"` // to begin with
 }
 
 func (w *world) menu() menu {
-	m := menu{Modes: standin.Modes(), Title: w.Driver.Title}
+	c := w.currency()
+	m := menu{Modes: standin.Modes(), Title: w.Driver.Title, Currency: c.Code, Amount: terminal.Amount{Minor: 1250, Currency: c}.Decimal()}
 	for _, name := range w.sim.Outcomes() {
 		m.Outcomes = append(m.Outcomes, simulate.Choice{Name: name, What: simulate.Describe(name)})
 	}

@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -84,7 +86,7 @@ func newWorld(ctx context.Context, o Options) (_ *world, err error) {
 	if o.Once != nil {
 		think = 300 * time.Millisecond
 	}
-	if w.sim, err = o.Driver.Simulate(terminal.SimulatorOptions{Currency: euro(), Think: think}); err != nil {
+	if w.sim, err = o.simulator(think); err != nil {
 		return nil, err
 	}
 	if err := w.sim.Press(firstSale); err != nil {
@@ -122,6 +124,16 @@ func serverFor(h http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
+// unmarkedWait is when a bridge counts as having reached a terminal that tells no last transaction, which is the only sign
+// in the journal before the first payment.
+const unmarkedWait = 3 * time.Second
+
+// reached tells whether the bridge has reached the terminal, as far as can be seen.
+func (w *world) reached(marked bool) bool {
+	p := w.keeper.process()
+	return marked || w.Driver.Evidence.Has(terminal.C1) && p.State == running && time.Since(p.Since) > unmarkedWait
+}
+
 // writeSettings writes the bridge's settings and the passcode beside them.
 func (w *world) writeSettings(passcode string) (file string, err error) {
 	taken := map[string]bool{}
@@ -146,9 +158,15 @@ terminals:
   %s:
     driver: %s
     port: {%s: %s}
-    currency: EUR
+    currency: %s
 `, w.listen, w.counter, quoted(w.books.path), quoted(w.passwordFile()), quoted(passcodeFile), w.notify,
-		terminalName, w.Driver.Name, w.line.key, quoted(w.line.address))
+		terminalName, w.Driver.Name, w.line.key, quoted(w.line.address), w.currency().Code)
+	if all := w.settings(); len(all) > 0 {
+		text += "    options:\n"
+		for _, key := range slices.Sorted(maps.Keys(all)) {
+			text += "      " + key + ": " + all[key] + "\n"
+		}
+	}
 	file = filepath.Join(w.Dir, "config.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return "", fmt.Errorf("write settings: %w", err)

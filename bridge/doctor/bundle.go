@@ -23,7 +23,7 @@ type Part struct {
 // The bounds of a bundle.
 const (
 	partMost  = 4 << 20 // bytes of one part; the end counts, and the beginning is left out
-	partsMost = 64
+	partsMost = 160
 )
 
 // WriteBundle writes a support bundle: a zip with a table of contents first. Every text goes through the redactor,

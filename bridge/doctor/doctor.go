@@ -14,6 +14,7 @@ import (
 
 	"tillbridge/bridge"
 	"tillbridge/bridge/config"
+	"tillbridge/bridge/health"
 	"tillbridge/terminal"
 	"tillbridge/terminal/line"
 )
@@ -134,9 +135,11 @@ type exam struct {
 	Shop
 	System
 
-	running   bool    // a bridge has the journal
-	bridge    Process // which one
-	unheld    error   // why it cannot be told whether one has
+	running   bool                       // a bridge has the journal
+	bridge    Process                    // which one
+	unheld    error                      // why it cannot be told whether one has
+	facts     map[string]health.Terminal // of the running bridge, by terminal
+	factsErr  error                      // why they are not known
 	ports     []line.PortInfo
 	portsErr  error
 	portFault map[string]bool // terminals whose port is not right
@@ -147,8 +150,15 @@ type exam struct {
 // Examine makes the checks, one after another, and returns what they found. A check that does not come to its end,
 // or panics, is not checked. When ctx ends, the rest is not checked.
 func Examine(ctx context.Context, shop Shop, system System, checks []Check) []Finding {
-	x := &exam{Shop: shop, System: system, portFault: map[string]bool{}, open: map[string]bool{}}
+	x := &exam{Shop: shop, System: system, portFault: map[string]bool{}, open: map[string]bool{}, facts: map[string]health.Terminal{}}
 	x.bridge, x.running, x.unheld = system.JournalHolder(shop.Settings.Journal)
+	if x.running {
+		f, err := system.Facts(ctx, shop.Settings.Journal)
+		x.factsErr = err
+		for _, t := range f.Terminals {
+			x.facts[t.Name] = t
+		}
+	}
 	x.ports, x.portsErr = system.Ports(ctx)
 	x.readOpen(ctx)
 	r := shop.Redactor

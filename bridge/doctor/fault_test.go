@@ -55,7 +55,7 @@ type seeded struct {
 
 // seededFaults are all of them.
 func seededFaults() []seeded {
-	return slices.Concat(settingsFaults(), terminalFaults(), networkFaults(), addressFaults(), journalFaults(), systemFaults(), windowsFaults())
+	return slices.Concat(settingsFaults(), terminalFaults(), networkFaults(), addressFaults(), journalFaults(), systemFaults(), windowsFaults(), toldFaults())
 }
 
 func settingsFaults() []seeded {

@@ -86,8 +86,16 @@ func (c *counted) Abort() error {
 	return c.Close()
 }
 
-// Prober asks terminals through their drivers. Trace gets a line for everything that passes, with its length and
-// never its content; nil for none.
+// CloseWrite passes on to a port whose sending side can be closed by itself.
+func (c *counted) CloseWrite() error {
+	if h, ok := c.Port.(interface{ CloseWrite() error }); ok {
+		return h.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
+
+// Prober asks terminals through their drivers. Trace gets a line for everything that passes, masked by the driver; nil
+// for none.
 type Prober struct {
 	Drivers []terminal.Driver
 	Line    func(config.Port) line.Config
@@ -108,7 +116,11 @@ func (p Prober) Probe(ctx context.Context, t config.Terminal) (Probed, error) {
 	}
 	c := p.Line(t.Port)
 	counter, opener := &LineCounter{}, line.NewOpener(c)
-	trace := line.NewTrace(line.TraceOptions{Writer: p.Trace})
+	o := line.TraceOptions{Writer: p.Trace, Name: t.Name}
+	if driver.Describe != nil {
+		o.Mask = func(way line.Direction, b []byte) string { return driver.Describe(c.Kind(), way == line.Sent, b) }
+	}
+	trace := line.NewTrace(o)
 	env := terminal.Env{Link: c.Kind(), Currency: t.Currency, Log: slog.New(slog.DiscardHandler), Dial: func(ctx context.Context) (terminal.Port, error) {
 		port, err := opener.Open(ctx)
 		if err != nil {

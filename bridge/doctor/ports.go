@@ -31,6 +31,8 @@ func (x *exam) port(t config.Terminal) []Finding {
 	switch {
 	case t.Port == (config.Port{}):
 		return []Finding{good("port", t.Name, "The driver %s needs no port.", t.Driver)}
+	case t.Port.TCP != "" && t.Port.Listen:
+		return []Finding{good("port", t.Name, "The terminal dials this computer at %s; whether it does is told below.", t.Port.TCP)}
 	case t.Port.TCP != "":
 		return []Finding{good("port", t.Name, "The terminal is in the network at %s; whether it answers there is told below.", t.Port.TCP)}
 	case x.portsErr != nil:
@@ -128,13 +130,17 @@ type Probed struct {
 const probeWithin = 40 * time.Second
 
 // checkTerminals asks each terminal how it is, by the driver's own question, which moves no money. One that a running
-// bridge holds, or that has an undecided payment, is left alone.
+// bridge holds is left alone, and that bridge tells how it is; so is one that has an undecided payment.
 func checkTerminals(ctx context.Context, x *exam) []Finding {
 	if x.Wrong != nil {
 		return []Finding{unchecked("terminal", "", "the settings must be right first"), unchecked("line", "", "the settings must be right first")}
 	}
 	var all []Finding
 	for _, t := range x.Settings.Terminals {
+		if told, ok := x.facts[t.Name]; ok && x.running {
+			all = append(all, x.told(told), kept(told))
+			continue
+		}
 		why := x.leaveAlone(t)
 		if why == "" && ctx.Err() != nil {
 			why = "the terminals before it took all the time for this check"
@@ -155,7 +161,11 @@ func checkTerminals(ctx context.Context, x *exam) []Finding {
 func (x *exam) leaveAlone(t config.Terminal) string {
 	switch {
 	case x.running:
-		return fmt.Sprintf("the bridge runs (%s) and holds the terminal, which was therefore not asked; the counter screen shows how it is", x.bridge)
+		why := "it has no terminal of this name; the settings are newer than its start"
+		if x.factsErr != nil {
+			why = x.factsErr.Error()
+		}
+		return fmt.Sprintf("the bridge runs (%s) and holds the terminal, which was therefore not asked, and the bridge does not tell how it is (%s); the counter screen shows it", x.bridge, why)
 	case x.unheld != nil:
 		return "it cannot be told whether a bridge runs (" + x.unheld.Error() + "), so that the terminal was not asked"
 	case x.openErr != nil:
@@ -240,5 +250,5 @@ func (x *exam) quality(t config.Terminal, n LineCount) Finding {
 			count(n.Sent, "message", "messages"), count(n.Repeated, "message was", "messages were"), count(n.Refused, "message", "messages"), count(n.RefusedByUs, "message", "messages")).
 			do("Payments stay right, and get slow. Take another, shorter, shielded cable, keep it away from mains cables, leave USB hubs out, and compare speed and parity with the terminal's own menu.")
 	}
-	return good("line", t.Name, "Clean in this short dialogue: %s sent, none again, none refused. A running bridge's own count is not kept yet.", count(n.Sent, "message", "messages"))
+	return good("line", t.Name, "Clean in this short dialogue: %s sent, none again, none refused.", count(n.Sent, "message", "messages"))
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"tillbridge/bridge/config"
+	"tillbridge/bridge/health"
 )
 
 // mistakesShown bounds how many mistakes of the settings are findings of their own.
@@ -85,7 +86,7 @@ func checkFiles(_ context.Context, x *exam) []Finding {
 		list = append(list, readable{s.TLS.Key, "the key of the certificate"})
 	}
 	list = append(list, readable{s.CounterPasswordFile, "the counter screen's password"},
-		readable{s.Journal, "the journal"}, readable{s.Journal + "-wal", "the journal's log"})
+		readable{s.Journal, "the journal"}, readable{s.Journal + "-wal", "the journal's log"}, readable{health.FileName(s.Journal), "the way to the running bridge"})
 	if x.OS == "windows" {
 		return []Finding{{
 			Check: "files", Verdict: NotChecked, Text: "Windows keeps the rights to files in lists that are not read here. Look at them yourself: nobody but the service, the system and administrators should be in them.",

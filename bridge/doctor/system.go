@@ -21,6 +21,7 @@ import (
 
 	"tillbridge/bridge"
 	"tillbridge/bridge/config"
+	"tillbridge/bridge/health"
 	"tillbridge/bridge/journal"
 	"tillbridge/terminal/line"
 )
@@ -41,6 +42,8 @@ type System struct {
 	JournalHolder func(path string) (Process, bool, error)
 	OpenJournal   func(path string) (Journal, error)
 	Disk          func(dir string) (Disk, error)
+	// Facts is what the running bridge that has a journal tells of itself, as health.Ask has it.
+	Facts func(ctx context.Context, journal string) (health.Facts, error)
 
 	Ports func(context.Context) ([]line.PortInfo, error)
 	Look  func(name string) (line.PortInfo, error)
@@ -119,7 +122,7 @@ func ThisSystem(probe func(context.Context, config.Terminal) (Probed, error)) Sy
 			}
 			return r, nil
 		},
-		Disk: disk, Ports: line.Ports, Look: look, Probe: probe,
+		Disk: disk, Facts: health.Ask, Ports: line.Ports, Look: look, Probe: probe,
 		Listeners: listeners, Addresses: addresses,
 		Web: Web{Resolve: net.DefaultResolver.LookupHost, Dial: dialer.DialContext, Proxy: http.ProxyFromEnvironment},
 	}

@@ -26,6 +26,7 @@ import (
 
 	"tillbridge/bridge"
 	"tillbridge/bridge/config"
+	"tillbridge/bridge/health"
 	"tillbridge/bridge/journal"
 	"tillbridge/terminal"
 	"tillbridge/terminal/line"
@@ -51,6 +52,8 @@ type world struct {
 	probe     func(config.Terminal) (Probed, error)
 	probed    int
 	listeners []Listener
+	facts     health.Facts // of the running bridge
+	factsErr  error
 
 	resolve func(host string) ([]string, error)
 	dialErr error
@@ -111,6 +114,9 @@ func newWorld(t *testing.T) *world {
 		listeners: []Listener{
 			{netip.MustParseAddrPort("127.0.0.1:8473"), Process{812, "tillbridge"}}, {netip.MustParseAddrPort("127.0.0.1:8474"), Process{812, "tillbridge"}},
 		},
+		facts: health.Facts{PID: 812, Terminals: []health.Terminal{{
+			Name: "till", State: health.Ready, Since: now.Add(-time.Hour), Quality: terminal.LineCounts{Opened: 1, Messages: 40, Recent: 40},
+		}}},
 		resolve: func(string) ([]string, error) { return []string{"192.0.2.1"}, nil },
 		issuer:  newAuthority(t), names: []string{"mgr.example"}, from: now.Add(-24 * time.Hour), until: now.Add(90 * 24 * time.Hour),
 		answer: func(w http.ResponseWriter, r *http.Request) {
@@ -293,6 +299,7 @@ func (w *world) system() System {
 			return w.journal, nil
 		},
 		Disk:      func(string) (Disk, error) { return w.disk, nil },
+		Facts:     func(context.Context, string) (health.Facts, error) { return w.facts, w.factsErr },
 		Ports:     func(context.Context) ([]line.PortInfo, error) { return w.ports, nil },
 		Look:      func(name string) (line.PortInfo, error) { return line.PortInfo{}, absent(name) },
 		Probe:     func(_ context.Context, t config.Terminal) (Probed, error) { w.probed++; return w.probe(t) },

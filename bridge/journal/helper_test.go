@@ -28,6 +28,9 @@ func memoryDir(t testing.TB) string {
 		return t.TempDir()
 	}
 	dir, err := os.MkdirTemp("/dev/shm", "journal")
+	if err == nil {
+		dir, err = filepath.Abs(dir) // Wine has it too, on a drive whose letter SQLite puts before it
+	}
 	if err != nil {
 		return t.TempDir()
 	}

@@ -24,7 +24,7 @@ func lock(path, journal string) (*os.File, error) {
 		return nil, &HeldError{Path: journal, PID: readHolder(name)}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open lock file %s: %w", path, err)
+		return nil, fmt.Errorf("open lock file: %w", &os.PathError{Op: "open", Path: path, Err: err})
 	}
 	f := os.NewFile(uintptr(h), path)
 	if err := sign(f); err != nil {

@@ -29,6 +29,9 @@ type Reader struct {
 // OpenReadOnly opens a journal for reading, also while a daemon has it open: it takes no lock and can write
 // nothing. A *ForeignError or *VersionError means that the file is not one that this program can read, a
 // *DamagedError that it is broken. The caller closes it.
+//
+// Beside a journal that was closed cleanly it leaves an empty -wal and a -shm, which SQLite needs to read and removes
+// only where it may write. They belong to the journal's owner, also when root reads; the next Open takes them over.
 func OpenReadOnly(path string) (*Reader, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {

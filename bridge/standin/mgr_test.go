@@ -155,6 +155,19 @@ func TestNotifyTakesOnlyWhatWasAgreed(t *testing.T) {
 	}
 }
 
+// Who only asks whether the address is there makes no mistake, and tells nothing.
+func TestQuestionsAreNoNotices(t *testing.T) {
+	m, s := served(t, Options{Passcode: passcode})
+	for method, want := range map[string]int{http.MethodOptions: 204, http.MethodHead: 405} {
+		if got := tell(t, s.URL, approvedP1, func(r *http.Request) { r.Method = method; r.Header.Del("X-MGR-PASSCODE") }); got != want {
+			t.Errorf("%s answered %d, want %d", method, got, want)
+		}
+	}
+	if _, told := m.Payment("p1"); told || len(m.Refusals()) != 0 || len(m.Contradicts()) != 0 {
+		t.Errorf("told %v, refusals %v", told, m.Refusals())
+	}
+}
+
 func TestModes(t *testing.T) {
 	type want struct {
 		status int

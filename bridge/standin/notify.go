@@ -66,8 +66,19 @@ func First(count int, a Answer) func(n int) Answer {
 	}
 }
 
-// ServeHTTP is the notify address.
+// ServeHTTP is the notify address. OPTIONS and HEAD, which are safe by definition (RFC 9110, 9.2.1) and carry no
+// notice, ask what is there: they are answered, and not written down as a mistake.
 func (m *MGR) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch r.Method {
+	case http.MethodOptions:
+		w.Header().Set("Allow", "POST, OPTIONS")
+		w.WriteHeader(http.StatusNoContent)
+		return
+	case http.MethodHead:
+		w.Header().Set("Allow", "POST, OPTIONS")
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	}
 	n, status, why := m.read(w, r)
 	if why != "" {
 		m.refuse(r, status, why)

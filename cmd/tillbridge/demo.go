@@ -8,18 +8,21 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"tillbridge/bridge/config"
 	"tillbridge/bridge/demo"
 	"tillbridge/terminal"
 )
 
 func (p *program) demoVerb() *cobra.Command {
 	o := demo.Options{Out: p.out}
-	var once, outcome, name string
+	var once, outcome, name, currency string
+	var options []string
 	var list, verbose bool
 	cmd := &cobra.Command{
 		Use: "demo", Short: "try the whole thing with a simulated terminal and a stand-in for MGR", Args: usageArgs(cobra.NoArgs),
@@ -32,8 +35,11 @@ func (p *program) demoVerb() *cobra.Command {
 				return usageError{fmt.Errorf("there is no driver %q; see tillbridge drivers", name)}
 			}
 			o.Driver = d
+			if err := demoOptions(&o, currency, options); err != nil {
+				return usageError{err}
+			}
 			if list {
-				return p.listOutcomes(d)
+				return p.listOutcomes(o)
 			}
 			if cmd.Flags().Changed("outcome") && once == "" {
 				return usageError{errors.New("--outcome goes with --once AMOUNT; on the page it is chosen there")}
@@ -49,10 +55,12 @@ func (p *program) demoVerb() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&once, "once", "", "make one payment of this amount in euros, unattended")
+	f.StringVar(&once, "once", "", "make one payment of this amount in the demo's currency, unattended")
 	f.StringVar(&outcome, "outcome", "", "what becomes of it; --list shows what there is")
 	f.BoolVar(&list, "list", false, "list the outcomes")
 	f.StringVar(&name, "driver", "zvt", "the protocol of the simulated terminal")
+	f.StringVar(&currency, "currency", "", "what is charged; the driver's usual one if empty")
+	f.StringArrayVar(&options, "option", nil, "an option of the driver, as in the settings: dialect=uk; may be repeated")
 	f.StringVar(&o.Listen, "listen", "127.0.0.1:8475", "the page's address on this machine")
 	f.BoolVar(&o.TCP, "tcp", false, "join terminal and bridge by TCP instead of a serial line")
 	f.StringVar(&o.Dir, "dir", "", "keep settings and journal in this folder")
@@ -60,8 +68,33 @@ func (p *program) demoVerb() *cobra.Command {
 	return cmd
 }
 
-func (p *program) listOutcomes(d terminal.Driver) error {
-	choices, err := demo.Outcomes(d)
+// demoOptions fills in the currency and the driver's options.
+func demoOptions(o *demo.Options, currency string, options []string) error {
+	if currency == "" {
+		currency = o.Driver.Currency
+	}
+	if currency != "" {
+		c, ok := config.Currency(currency)
+		if !ok {
+			return fmt.Errorf("--currency %s: want an ISO 4217 code such as EUR", currency)
+		}
+		o.Currency = c
+	}
+	for _, option := range options {
+		key, value, ok := strings.Cut(option, "=")
+		if !ok {
+			return fmt.Errorf("--option %s: want key=value, as dialect=uk", option)
+		}
+		if o.Settings == nil {
+			o.Settings = map[string]string{}
+		}
+		o.Settings[key] = value
+	}
+	return nil
+}
+
+func (p *program) listOutcomes(o demo.Options) error {
+	choices, err := o.Outcomes()
 	if err != nil {
 		return err
 	}

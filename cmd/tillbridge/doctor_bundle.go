@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"tillbridge/bridge/doctor"
+	"tillbridge/bridge/health"
 	"tillbridge/bridge/journal"
 	"tillbridge/terminal"
 )
@@ -77,7 +78,7 @@ func (p *program) secrets(e *examination) []string {
 		}
 	}
 	s := e.shop.Settings
-	all = append(all, s.MGR.Passcode.Reveal(), p.secretsOf(s.CounterPasswordFile))
+	all = append(all, s.MGR.Passcode.Reveal(), p.secretsOf(s.CounterPasswordFile), health.Key(s.Journal))
 	if a := s.MGR.BasicAuth; a != nil {
 		pair := a.Username + ":" + a.Password.Reveal()
 		all = append(all, a.Password.Reveal(), pair, base64.StdEncoding.EncodeToString([]byte(pair)))
@@ -125,11 +126,40 @@ func (p *program) bundleParts(ctx context.Context, e *examination) []doctor.Part
 		parts = append(parts, doctor.Part{Name: "settings-in-effect.yaml", What: "the settings with their defaults", Text: e.shop.Settings.String()})
 	}
 	parts = append(parts, journalParts(ctx, e.shop.Settings.Journal)...)
-	trace := doctor.Part{Name: "trace.txt", What: "what passed over the line while doctor asked, lengths only", Text: e.trace.String()}
+	parts = append(parts, bridgeParts(ctx, e.shop.Settings.Journal)...)
+	trace := doctor.Part{Name: "trace.txt", What: "what passed over the line while doctor asked, masked", Text: e.trace.String()}
 	if trace.Text == "" {
-		trace.Missing = "no terminal was asked; a running bridge keeps no trace that can be read"
+		trace.Missing = "no terminal was asked"
 	}
 	return append(append(parts, trace), e.logParts(ctx)...)
+}
+
+// bridgeParts are what the running bridge tells of itself, and the wire trace that it keeps.
+func bridgeParts(ctx context.Context, path string) []doctor.Part {
+	told := doctor.Part{Name: "bridge.json", What: "what the running bridge tells of itself"}
+	f, err := health.Ask(ctx, path)
+	if err != nil {
+		told.Missing = "no bridge tells of itself: " + err.Error()
+		return []doctor.Part{told}
+	}
+	told.Text = doctor.JSON(f)
+	all, err := health.AskTrace(ctx, path)
+	if err != nil {
+		return []doctor.Part{told, {Name: "wire", What: "what passed over the lines last", Missing: err.Error()}}
+	}
+	parts := []doctor.Part{told}
+	for _, t := range all {
+		var b strings.Builder
+		for _, e := range t.Events {
+			b.WriteString(e.At.Format("2006-01-02 ") + e.String() + "\n")
+		}
+		part := doctor.Part{Name: "wire/" + t.Terminal + ".txt", What: "what passed last over the line to " + t.Terminal + ", masked", Text: b.String()}
+		if part.Text == "" {
+			part.Missing = "nothing has passed since the bridge started"
+		}
+		parts = append(parts, part)
+	}
+	return parts
 }
 
 func (e *examination) systemText(ctx context.Context) string {

@@ -94,8 +94,11 @@ func commandLines(b *strings.Builder, indent string, commands []string) {
 	}
 }
 
-// fold writes a paragraph that fits the screen, every line indented alike. A word that is wider stays whole.
-func fold(indent, text string) string {
+// fold is foldAt for the wide screen of the reports.
+func fold(indent, text string) string { return foldAt(portColumns, indent, text) }
+
+// foldAt writes a paragraph that fits the columns, every line indented alike. A word that is wider stays whole.
+func foldAt(columns int, indent, text string) string {
 	var b strings.Builder
 	width := 0
 	for i, word := range strings.Fields(text) {
@@ -104,7 +107,7 @@ func fold(indent, text string) string {
 		case i == 0:
 			b.WriteString(indent)
 			width = len(indent)
-		case width+1+n > portColumns:
+		case width+1+n > columns:
 			b.WriteString("\n" + indent)
 			width = len(indent)
 		default:

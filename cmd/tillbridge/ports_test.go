@@ -83,8 +83,8 @@ func TestPortsTable(t *testing.T) {
 		"! /dev/ttyACM0, /dev/ttyUSB0, /dev/ttyUSB1, /dev/ttyUSB12: ModemManager runs",
 		"- Verifone Vx 820 11ca:0222 V7 - no port", "! the driver cdc_acm is missing",
 		"Terminal lane has no port now: no USB device 0b00:0099 is plugged in", "plugged in are: Ingenico Desk/3500",
-		"Terminal twins has no port now: more than one device matches usb 1a86:7523",
-		"Terminal verifone has no port now: Verifone Vx 820 (usb 11ca:0222, serial number V7) is plugged in, but the system made no serial port for it",
+		"Terminal twins has no port now: more than one device matches USB 1a86:7523",
+		"Terminal verifone has no port now: Verifone Vx 820 (USB 11ca:0222, serial number V7) is plugged in, but the system made no serial port for it",
 		"Terminal back-office is in the network, at tcp 192.168.1.50:20007.",
 	} {
 		if !strings.Contains(flat, want) {

@@ -46,7 +46,7 @@ function drawPopup() {
   box.hidden = !p || p.uuid === closed;
   if (box.hidden) return;
   popup = p.uuid;
-  text($("p-amount"), amountOf(p.amount) + " EUR");
+  text($("p-amount"), amountOf(p.amount) + " " + menu.currency);
   let [tone, big, words] = ["wait", "Waiting for the terminal", "The popup closes when the bridge tells the outcome."];
   const row = view.bridge.payments.find((x) => x.uuid === p.uuid);
   if (p.outcome === "APPROVED") [tone, big, words] = ["good", "Paid", "Code " + (p.code || "none") + ", reference " + (p.ref || "none") + "."];
@@ -124,6 +124,8 @@ const inEnglish = {
   "PIN zu oft falsch": "wrong PIN too often", "Zahlung erfolgt": "paid", "Zahlung abgelehnt": "declined", "Abbruch durch Kunde": "cancelled by the customer",
   "Zeitüberschreitung": "nobody presented a card", "Storno, nicht bezahlt": "reversed, not paid", "Kassenschnitt\ndurchführen": "end of day is due", "Kassenschnitt": "end of day",
   "Autorisierungsruf": "the bank wants a telephone call",
+  "PRET": "ready", "PRESENTEZ CARTE": "present your card", "PATIENTEZ": "please wait", "CODE CONFIDENTIEL": "enter your PIN", "CODE FAUX": "wrong PIN",
+  "PAIEMENT ACCEPTE": "paid", "PAIEMENT REFUSE": "declined", "ABANDON": "given up", "DELAI DEPASSE": "nobody presented a card",
 };
 
 const sentence = (s) => s.charAt(0).toUpperCase() + s.slice(1) + ".";
@@ -230,6 +232,8 @@ function option(value, label) {
 async function start() {
   wire();
   menu = await (await fetch("menu")).json();
+  text($("currency"), ", " + menu.currency);
+  $("amount").value = menu.amount;
   text($("t-title"), "simulated, " + menu.title.split(" (")[0]);
   $("script").replaceChildren(option("by-hand", "wait for my keys"), ...menu.outcomes.map((o) => option(o.name, o.name.replaceAll("-", " "))));
   $("mode").replaceChildren(...menu.modes.map((m) => option(m.name, m.what)));
