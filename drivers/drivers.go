@@ -3,6 +3,9 @@
 package drivers
 
 import (
+	"tillbridge/drivers/caisseap"
+	"tillbridge/drivers/ecr17"
+	"tillbridge/drivers/telium"
 	"tillbridge/drivers/zvt"
 	"tillbridge/terminal"
 )
@@ -10,6 +13,9 @@ import (
 // All is every driver, by name.
 func All() []terminal.Driver {
 	return []terminal.Driver{
+		caisseap.Driver(),
+		ecr17.Driver(),
+		telium.Driver(),
 		zvt.Driver(),
 	}
 }

@@ -1,0 +1,311 @@
+package caisseap
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tillbridge/drivers/caisseap/sim"
+	"tillbridge/terminal"
+	"tillbridge/terminal/simulate"
+)
+
+// book is a till that writes everything down.
+type book struct {
+	seen     []terminal.Result
+	receipts []terminal.Receipt
+	full     error
+}
+
+func (b *book) Seen(r terminal.Result) error { b.seen = append(b.seen, r); return b.full }
+func (b *book) Mark(terminal.Mark) error     { return nil }
+func (b *book) Progress(terminal.Progress)   {}
+func (b *book) Receipt(r terminal.Receipt)   { b.receipts = append(b.receipts, r) }
+
+// at plays f with a session and a simulated terminal, in a bubble of its own.
+func at(t *testing.T, k terminal.LinkKind, o sim.Options, with func(*Options), script string, f func(t *testing.T, s *session, x terminal.Simulator)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		x, err := sim.New(terminal.SimulatorOptions{Outcome: script, Think: 100 * time.Millisecond, Options: o})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		var serving sync.WaitGroup
+		defer serving.Wait()
+		defer cancel()
+		opts := NewOptions()
+		if with != nil {
+			with(opts)
+		}
+		s, err := open(ctx, terminal.Env{
+			Link: k, Log: slog.New(slog.DiscardHandler),
+			Dial: func(context.Context) (terminal.Port, error) {
+				near, far := simulate.Pipe()
+				serving.Go(func() { _ = x.Serve(ctx, far, k) })
+				synctest.Wait()
+				return near, nil
+			},
+		}, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		f(t, s.(*session), x)
+	})
+}
+
+func sale(reference string, minor int64) terminal.Request {
+	return terminal.Request{Reference: reference, Amount: terminal.Amount{Minor: minor, Currency: euro}, Armed: time.Now()}
+}
+
+func TestRefundAndProbe(t *testing.T) {
+	for _, k := range []terminal.LinkKind{terminal.Serial, terminal.TCP} {
+		at(t, k, sim.Options{}, nil, simulate.Approved, func(t *testing.T, s *session, x terminal.Simulator) {
+			b := &book{}
+			got, err := s.Refund(t.Context(), sale("0000000001", 500), b)
+			if ledger := x.Face().Ledger; err != nil || got.Outcome != terminal.Approved || len(b.seen) != 1 || len(ledger) != 1 || ledger[0].Kind != simulate.Refund {
+				t.Errorf("%s: %+v, %v; the ledger has %+v", k, got, err, x.Face().Ledger)
+			}
+			if h, err := s.Probe(t.Context()); err != nil || !h.Ready {
+				t.Errorf("%s: probe: %+v, %v", k, h, err)
+			}
+			_ = x.Press(simulate.PressCutPower)
+			if h, err := s.Probe(t.Context()); k == terminal.Serial && (err != nil || h.Ready || !h.Busy) {
+				t.Errorf("%s: probe without power: %+v, %v", k, h, err)
+			}
+		})
+	}
+}
+
+// A terminal that never names our reference is believed only where the settings say that it never does.
+func TestReferenceNotEchoed(t *testing.T) {
+	silent := sim.Options{Silent: true}
+	trusting := func(o *Options) { o.ReferenceEchoed = false }
+	for _, c := range []struct {
+		with   func(*Options)
+		script string
+		k      terminal.LinkKind
+		want   terminal.Outcome
+	}{
+		{nil, simulate.Approved, terminal.TCP, terminal.Unknown},
+		{nil, simulate.Declined, terminal.TCP, terminal.Declined}, // the connection is the payment's own
+		{trusting, simulate.Approved, terminal.TCP, terminal.Approved},
+		{trusting, simulate.Approved, terminal.Serial, terminal.Approved},
+		{trusting, simulate.Declined, terminal.Serial, terminal.Declined},
+		{trusting, simulate.WrongAmount, terminal.TCP, terminal.Unknown},
+	} {
+		at(t, c.k, silent, c.with, c.script, func(t *testing.T, s *session, _ terminal.Simulator) {
+			got, err := s.Pay(t.Context(), sale("0000000001", 1250), &book{})
+			if err != nil || got.Outcome != c.want {
+				t.Errorf("%s over %s, trusting %t: %+v, %v; want %s", c.script, c.k, c.with != nil, got, err, c.want)
+			}
+		})
+	}
+	at(t, terminal.Serial, silent, nil, simulate.Declined, func(t *testing.T, s *session, _ terminal.Simulator) {
+		if got, err := s.Pay(t.Context(), sale("0000000001", 1250), &book{}); err == nil || errors.Is(err, terminal.ErrNotSent) {
+			t.Errorf("a refusal that may be an earlier payment's: %+v, %v", got, err)
+		}
+	})
+}
+
+func TestTicket(t *testing.T) {
+	at(t, terminal.TCP, sim.Options{Card: "4111111111110043"}, func(o *Options) { o.Ticket, o.AppendCRLF = true, true }, simulate.Approved, func(t *testing.T, s *session, _ terminal.Simulator) {
+		b := &book{}
+		got, err := s.Pay(t.Context(), sale("0000000001", 1250), b)
+		if err != nil || got.Outcome != terminal.Approved || got.CardLast4 != "0043" || got.TxnRef != "0000000001/1999403" || len(b.receipts) != 1 {
+			t.Fatalf("%+v, %v, %+v", got, err, b.receipts)
+		}
+		if lines := b.receipts[0].Lines; len(lines) != 4 || lines[2].Text != "************0043" {
+			t.Errorf("%+v", lines)
+		}
+	})
+}
+
+// A result that a serial terminal brings late is taken for the payment that it names.
+func TestLate(t *testing.T) {
+	at(t, terminal.Serial, sim.Options{Offers: 60}, nil, simulate.Approved, func(t *testing.T, s *session, x terminal.Simulator) {
+		time.AfterFunc(300*time.Millisecond, func() {
+			_ = x.Press(simulate.PressPullCable)
+			time.AfterFunc(20*time.Second, func() { _ = x.Press(simulate.PressPlugCable) })
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		r := sale("0000000001", 1250)
+		if got, err := s.Pay(ctx, r, &book{}); err == nil || errors.Is(err, terminal.ErrNotSent) {
+			t.Fatalf("the till that stops: %+v, %v", got, err)
+		}
+		var got terminal.Result
+		var err error
+		for range 40 {
+			if got, err = s.Recover(t.Context(), terminal.Attempt{Request: r}); err == nil {
+				break
+			}
+			<-time.After(time.Second)
+		}
+		if err != nil || got.Outcome != terminal.Approved || got.AuthCode == "" {
+			t.Errorf("asked afterwards: %+v, %v", got, err)
+		}
+		got, err = s.Recover(t.Context(), terminal.Attempt{Request: sale("0000000002", 1250)})
+		if err != nil || got.Outcome != terminal.Unknown || !strings.Contains(got.Text, "duplicata") {
+			t.Errorf("another payment: %+v, %v", got, err)
+		}
+		seen := terminal.Result{Outcome: terminal.Declined, Proof: terminal.Refused, Text: "Said."}
+		if got, err = s.Recover(t.Context(), terminal.Attempt{Request: r, Seen: &seen}); err != nil || got.Outcome != terminal.Declined {
+			t.Errorf("told before: %+v, %v", got, err)
+		}
+	})
+}
+
+// scripted is a till whose terminal says parts of an answer, each after a pause, and then hangs up or not.
+func scripted(t *testing.T, parts []string, pause time.Duration, hangUp bool) (got terminal.Result, err error, took time.Duration) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		near, far := simulate.Pipe()
+		first := true
+		s, oerr := open(t.Context(), terminal.Env{
+			Link: terminal.TCP, Log: slog.New(slog.DiscardHandler),
+			Dial: func(context.Context) (terminal.Port, error) {
+				if first { // opening connects and hangs up
+					first = false
+					a, _ := simulate.Pipe()
+					return a, nil
+				}
+				return near, nil
+			},
+		}, NewOptions())
+		if oerr != nil {
+			t.Fatal(oerr)
+		}
+		var speaking sync.WaitGroup
+		speaking.Go(func() {
+			b := make([]byte, 512)
+			_, _ = far.Read(b)
+			for i, p := range parts {
+				if i > 0 {
+					<-time.After(pause)
+				}
+				_, _ = far.Write([]byte(p))
+			}
+			if hangUp {
+				_ = far.Close()
+			}
+		})
+		begin := time.Now()
+		got, err = s.Pay(t.Context(), sale("REF", 1250), &book{})
+		took = time.Since(begin)
+		_ = s.Close()
+		_ = far.Close()
+		speaking.Wait()
+	})
+	return got, err, took
+}
+
+// An answer has ended when it has all that it needs and 0.3 s are quiet, or when the terminal hangs up.
+func TestEndOfAnswer(t *testing.T) {
+	whole := "CZ0040300CB0041250AE00210AC006123456CF003REF"
+	for name, c := range map[string]struct {
+		parts  []string
+		pause  time.Duration
+		hangUp bool
+		want   terminal.Outcome
+		within time.Duration
+	}{
+		"at once":                          {[]string{whole}, 0, true, terminal.Approved, 0},
+		"left open":                        {[]string{whole}, 0, false, terminal.Approved, quiet},
+		"a reason that comes late":         {[]string{"CZ0040300AE00201", "AF00207CF003REF"}, 2 * time.Second, false, terminal.Unknown, 12 * time.Second},
+		"a sum that comes late":            {[]string{"CZ0040300AE00210", "CB0041250AC006123456CF003REF"}, 5 * time.Second, false, terminal.Approved, 6 * time.Second},
+		"cut inside a field":               {[]string{"CZ0040300AE00210CB004", "1250AC006123456CF003REF"}, 20 * time.Second, false, terminal.Approved, 21 * time.Second},
+		"no authorisation, left open":      {[]string{"CZ0040300CB0041250AE00210CF003REF"}, 0, false, terminal.Approved, patience},
+		"an answer to another payment":     {[]string{"CZ0040300CB0041250AE00210AC006123456CF003OLD", whole}, time.Second, true, terminal.Approved, 2 * time.Second},
+		"only an answer to another":        {[]string{"CZ0040300CB0041250AE00210AC006123456CF003OLD"}, 0, true, terminal.Unknown, 0},
+		"a refusal of another, then ours":  {[]string{"CZ0040300AE00201AF00204CF003OLD", whole}, time.Second, true, terminal.Approved, 2 * time.Second},
+		"a nameless refusal":               {[]string{"CZ0040300AE00201AF00206"}, 0, true, terminal.Declined, 0},
+		"a nameless refusal among others":  {[]string{"CZ0040300AE00201AF00206CZ0040300AE00201AF00206"}, 0, true, terminal.Unknown, 0},
+		"a nameless approval":              {[]string{"CZ0040300CB0041250AE00210AC006123456"}, 0, true, terminal.Unknown, 0},
+		"taken into account, then nothing": {[]string{"CZ0040300AE00211CF003REF"}, 0, true, terminal.Unknown, 0},
+	} {
+		got, err, took := scripted(t, c.parts, c.pause, c.hangUp)
+		if err != nil || got.Outcome != c.want || took > c.within {
+			t.Errorf("%s: %+v, %v after %s; want %s within %s", name, got, err, took, c.want, c.within)
+		}
+	}
+	for name, parts := range map[string][]string{
+		"nothing": {}, "no result": {"CZ0040300CB0041250"}, "half": {"CZ0040300AE00210CB004"}, "something else": {"HTTP/1.1 400 Bad Request\r\n"},
+	} {
+		got, err, _ := scripted(t, parts, 0, true)
+		if err == nil || errors.Is(err, terminal.ErrNotSent) || got.Outcome != terminal.Unknown {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+	if got, err, took := scripted(t, nil, 0, false); err == nil || got.Outcome != terminal.Unknown || took != 5*time.Minute {
+		t.Errorf("silence: %+v, %v after %s", got, err, took)
+	}
+}
+
+// A result that cannot be recorded is no result.
+func TestSeenFails(t *testing.T) {
+	for _, k := range []terminal.LinkKind{terminal.Serial, terminal.TCP} {
+		at(t, k, sim.Options{}, nil, simulate.Approved, func(t *testing.T, s *session, _ terminal.Simulator) {
+			b := &book{full: errors.New("the disk is full")}
+			if got, err := s.Pay(t.Context(), sale("0000000001", 1250), b); !errors.Is(err, b.full) || got.Outcome != terminal.Unknown || len(b.seen) != 1 {
+				t.Errorf("%s: %+v, %v", k, got, err)
+			}
+		})
+	}
+}
+
+func FuzzAnswer(f *testing.F) {
+	for _, s := range []string{"CZ0040300AE00210CB0041250AC006123456CF003REF", "CZ0040300AE00201AF00204", "CZ0040300ZT008CK003100AK004AAAA", "", "CZ00"} {
+		f.Add([]byte(s), true)
+	}
+	f.Fuzz(func(t *testing.T, b []byte, echoed bool) {
+		all, err := parse(b)
+		_ = describeText(b)
+		o := NewOptions()
+		o.ReferenceEchoed = echoed
+		till := &book{}
+		d := &dialogue{s: &session{o: o}, till: till, r: sale("REF", 1250), q: request{Action: "0"}}
+		_ = d.conclude(all)
+		for _, a := range all {
+			if bytes.Contains(a.mask(), []byte("4111111111110043")) {
+				t.Errorf("%q is masked as %q", b, a.mask())
+			}
+		}
+		switch {
+		case err != nil || d.result == nil || d.result.Outcome != terminal.Approved:
+		case !bytes.Contains(b, []byte("AE")) || !bytes.Contains(b, []byte("CB")) || echoed && !bytes.Contains(b, []byte("CF")):
+			t.Errorf("%q: %+v", b, d.result)
+		}
+	})
+}
+
+// FuzzTerminal: whatever a terminal says on a connection, the request is written once, and an approval needs AE 10 and our
+// reference.
+func FuzzTerminal(f *testing.F) {
+	f.Add([]byte("CZ0040300AE00210CB0041250AC006123456CF003REF"))
+	f.Add([]byte("CZ0040300AE00201AF00204|CF003REF"))
+	f.Fuzz(func(t *testing.T, said []byte) {
+		if len(said) > 1<<10 {
+			return
+		}
+		got, err, _ := scripted(t, strings.Split(string(said), "|"), 400*time.Millisecond, true)
+		text := strings.ReplaceAll(string(said), "|", "")
+		switch {
+		case errors.Is(err, terminal.ErrNotSent):
+			t.Errorf("it was sent: %v", err)
+		case err != nil && got.Outcome != terminal.Unknown:
+			t.Errorf("%s beside an error: %v", got.Outcome, err)
+		case got.Outcome == terminal.Approved && (!strings.Contains(text, "AE") || !strings.Contains(text, "10") || !strings.Contains(text, "REF")):
+			t.Errorf("approved, and the terminal said %q", said)
+		case got.Outcome == terminal.Declined && (!strings.Contains(text, "AE") || !strings.Contains(text, "01")):
+			t.Errorf("declined, and the terminal said %q", said)
+		}
+	})
+}

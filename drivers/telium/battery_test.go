@@ -1,0 +1,67 @@
+package telium
+
+import (
+	"bytes"
+	"maps"
+	"testing"
+
+	"tillbridge/drivers/telium/sim"
+	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
+	"tillbridge/terminal/simulate"
+)
+
+var (
+	euro  = terminal.Currency{Code: "EUR", Numeric: 978, Digits: 2}
+	pound = terminal.Currency{Code: "GBP", Numeric: 826, Digits: 2}
+)
+
+// money tells a sale by its place in the frame: currency and then anything but a command.
+func money(currency string) func(terminal.LinkKind, []byte) bool {
+	return func(k terminal.LinkKind, b []byte) bool {
+		if k == terminal.TCP && len(b) > 2 {
+			b = b[1:]
+		}
+		return len(b) > 20 && string(b[14:17]) == currency && !bytes.Contains(b, []byte("CMD="))
+	}
+}
+
+func TestBatteryFrance(t *testing.T) {
+	d := Driver()
+	d.Evidence = terminal.C1 // what a French session can prove
+	drivertest.Run(t, drivertest.Subject{
+		Driver: d, Links: []terminal.LinkKind{terminal.Serial}, Currency: euro,
+		Options:   func(terminal.LinkKind) any { o := NewOptions(); o.Dialect = France; return o },
+		Simulator: func(terminal.LinkKind) any { return sim.Options{Dialect: "fr"} },
+		Money:     money("978"), Cards: []string{"4111111111110043"},
+		Lacks: lacks(map[string]string{
+			drivertest.Canceller: "only the red key ends a French payment", drivertest.Identity: "no message tells the terminal's number",
+			simulate.Referral:   "the French dialect has no such status",
+			simulate.Tip:        "an answer has one sum and does not name a tip",
+			simulate.PrinterOut: "the terminal tells one refusal, whatever its reason", simulate.EndOfDayPending: "the terminal tells one refusal, whatever its reason",
+		}),
+	})
+}
+
+func TestBatteryBritain(t *testing.T) {
+	drivertest.Run(t, drivertest.Subject{
+		Driver: Driver(), Links: []terminal.LinkKind{terminal.Serial, terminal.TCP}, Currency: pound,
+		Options:   func(terminal.LinkKind) any { o := NewOptions(); o.Dialect = Britain; return o },
+		Simulator: func(terminal.LinkKind) any { return sim.Options{Dialect: "uk"} },
+		Money:     money("826"), Cards: []string{"4111111111110043"},
+		Lacks: lacks(map[string]string{
+			simulate.PrinterOut: "the terminal tells one refusal, whatever its reason", simulate.EndOfDayPending: "the terminal tells one refusal, whatever its reason",
+		}),
+	})
+}
+
+// lacks are the reasons that hold for both dialects, with those of one.
+func lacks(more map[string]string) map[string]string {
+	all := map[string]string{
+		simulate.Partial: "an answer does not name a partial approval", simulate.NoAmount: "every answer has a sum",
+		simulate.NoStatus: "there is no end without a result", simulate.Contradiction: "there is one result and nothing behind it",
+		simulate.LostAck: "the terminal books by itself and reverses nothing", simulate.RebootAfter: "the terminal books before the till hears of it",
+	}
+	maps.Copy(all, more)
+	return all
+}
