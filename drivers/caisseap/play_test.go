@@ -164,7 +164,7 @@ func TestLate(t *testing.T) {
 }
 
 // scripted is a till whose terminal says parts of an answer, each after a pause, and then hangs up or not.
-func scripted(t *testing.T, parts []string, pause time.Duration, hangUp bool) (got terminal.Result, err error, took time.Duration) {
+func scripted(t *testing.T, parts []string, pause time.Duration, hangUp bool) (got terminal.Result, took time.Duration, err error) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		near, far := simulate.Pipe()
@@ -204,7 +204,7 @@ func scripted(t *testing.T, parts []string, pause time.Duration, hangUp bool) (g
 		_ = far.Close()
 		speaking.Wait()
 	})
-	return got, err, took
+	return got, took, err
 }
 
 // An answer has ended when it has all that it needs and 0.3 s are quiet, or when the terminal hangs up.
@@ -231,7 +231,7 @@ func TestEndOfAnswer(t *testing.T) {
 		"a nameless approval":              {[]string{"CZ0040300CB0041250AE00210AC006123456"}, 0, true, terminal.Unknown, 0},
 		"taken into account, then nothing": {[]string{"CZ0040300AE00211CF003REF"}, 0, true, terminal.Unknown, 0},
 	} {
-		got, err, took := scripted(t, c.parts, c.pause, c.hangUp)
+		got, took, err := scripted(t, c.parts, c.pause, c.hangUp)
 		if err != nil || got.Outcome != c.want || took > c.within {
 			t.Errorf("%s: %+v, %v after %s; want %s within %s", name, got, err, took, c.want, c.within)
 		}
@@ -239,12 +239,12 @@ func TestEndOfAnswer(t *testing.T) {
 	for name, parts := range map[string][]string{
 		"nothing": {}, "no result": {"CZ0040300CB0041250"}, "half": {"CZ0040300AE00210CB004"}, "something else": {"HTTP/1.1 400 Bad Request\r\n"},
 	} {
-		got, err, _ := scripted(t, parts, 0, true)
+		got, _, err := scripted(t, parts, 0, true)
 		if err == nil || errors.Is(err, terminal.ErrNotSent) || got.Outcome != terminal.Unknown {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
-	if got, err, took := scripted(t, nil, 0, false); err == nil || got.Outcome != terminal.Unknown || took != 5*time.Minute {
+	if got, took, err := scripted(t, nil, 0, false); err == nil || got.Outcome != terminal.Unknown || took != 5*time.Minute {
 		t.Errorf("silence: %+v, %v after %s", got, err, took)
 	}
 }
@@ -295,7 +295,7 @@ func FuzzTerminal(f *testing.F) {
 		if len(said) > 1<<10 {
 			return
 		}
-		got, err, _ := scripted(t, strings.Split(string(said), "|"), 400*time.Millisecond, true)
+		got, _, err := scripted(t, strings.Split(string(said), "|"), 400*time.Millisecond, true)
 		text := strings.ReplaceAll(string(said), "|", "")
 		switch {
 		case errors.Is(err, terminal.ErrNotSent):

@@ -76,6 +76,8 @@ func TestENQ(t *testing.T) {
 				if string(got[:n]) != c.want {
 					t.Errorf("the till heard %q, want %q", got[:n], c.want)
 				}
+				m.b.mu.Lock()
+				defer m.b.mu.Unlock()
 				if booked := len(m.b.Records()); booked != c.booked || !m.b.Idle() {
 					t.Errorf("%d are booked, want %d; idle %t", booked, c.booked, m.b.Idle())
 				}
@@ -89,7 +91,9 @@ func TestENQOutlives(t *testing.T) {
 	for _, power := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			m := enqBody(t, Approved)
+			m.b.mu.Lock()
 			m.enq.Say(&Speech{Text: "nobody is there"})
+			m.b.mu.Unlock()
 			near, _, _ := plugIn(t, m.b, terminal.Serial)
 			for _, s := range []string{"\x05", "\x02P\x03S", "\x04"} {
 				_, _ = near.Write([]byte(s))
