@@ -29,12 +29,12 @@ type link struct {
 	held   map[string]int // plays that ended held, by scenario
 }
 
-// positions is how many places of a sweep are played.
+// positions is how many places of a sweep are played: few by themselves, since every driver has some hundred sweeps.
 func positions() int {
 	switch {
 	case os.Getenv("TILLBRIDGE_THOROUGH") != "":
 		return 1 << 20
-	case testing.Short() || raceDetector:
+	case os.Getenv("TILLBRIDGE_BATTERY") == "" || testing.Short() || raceDetector:
 		return 3
 	}
 	return 25
@@ -70,7 +70,7 @@ func (l *link) note(t *testing.T, took time.Duration) {
 	class := Class(l.s.Driver.Evidence)
 	t.Logf("note: %s over %s, %s: %d scenarios, %d payments, %s", l.s.Driver.Name, l.kind, l.s.Driver.Evidence, l.played, l.plays, took.Round(10*time.Millisecond))
 	if l.stride {
-		t.Logf("note: at most %d positions of each sweep were played; TILLBRIDGE_THOROUGH=1 plays all", l.most)
+		t.Logf("note: at most %d positions of each sweep were played; TILLBRIDGE_BATTERY=1 plays more, TILLBRIDGE_THOROUGH=1 all", l.most)
 	}
 	if l.empty > 0 {
 		t.Logf("note: %d sweeps are of a part in which no byte passes that way", l.empty)
