@@ -9,7 +9,8 @@ import (
 // Options are the driver's own settings. NewOptions fills in the defaults.
 type Options struct {
 	// Dialect is "fr" (Concert E and E+, France) or "uk" (EPOS with extended data, United Kingdom and Ireland). There is
-	// no default: what is a card sale in the one is a mail order in the other.
+	// no default: what is a card sale in the one is a mail order in the other. Take care: with "uk" the driver asks the
+	// terminal for its state when the line opens, in a message that a French terminal may read as a sale of 0.01.
 	Dialect Dialect `yaml:"dialect"`
 	// Variant is "e+" or, for old French terminals, "e".
 	Variant Variant `yaml:"variant"`
