@@ -181,8 +181,19 @@ func conclude(p *Payment, e Event) ([]Effect, error) {
 		return doubt(p, r, "the terminal stated an approval and then ended the payment as failed")
 	case r.Outcome == terminal.Declined && (r.Proof == terminal.Refused || r.Proof == terminal.Voided):
 		return settle(p, r)
+	case testimony(*p, r):
+		return settle(p, r)
 	}
 	return doubt(p, r, "the terminal's answer does not say whether money moved")
+}
+
+// testimony tells whether the result is the word of a named person, at a terminal that has no connection to say anything
+// itself. An approval needs what the terminal printed, as it does where a person settles a payment on hold.
+func testimony(p Payment, r terminal.Result) bool {
+	if r.Proof != terminal.Person || p.Evidence != terminal.C0 || strings.TrimSpace(r.Person) == "" {
+		return false
+	}
+	return r.Outcome == terminal.Declined || r.Outcome == terminal.Approved && (r.AuthCode != "" || r.TxnRef != "")
 }
 
 func doubt(p *Payment, r terminal.Result, why string) ([]Effect, error) {

@@ -414,3 +414,41 @@ func TestReplay(t *testing.T) {
 		t.Errorf("a second arming replayed: %v", err)
 	}
 }
+
+// A session's word for a person is believed where nothing but a person can tell, and where it names them.
+func TestTestimony(t *testing.T) {
+	yes := terminal.Result{Outcome: terminal.Approved, Proof: terminal.Person, Person: "Anna", AuthCode: "651200"}
+	change := func(f func(*terminal.Result)) terminal.Result {
+		r := yes
+		f(&r)
+		return r
+	}
+	for name, c := range map[string]struct {
+		evidence terminal.Evidence
+		result   terminal.Result
+		want     State
+	}{
+		"approved":                  {terminal.C0, yes, Approved},
+		"approved by reference":     {terminal.C0, change(func(r *terminal.Result) { r.AuthCode, r.TxnRef = "", "163" }), Approved},
+		"approved without a code":   {terminal.C0, change(func(r *terminal.Result) { r.AuthCode = "" }), Uncertain},
+		"approved by nobody":        {terminal.C0, change(func(r *terminal.Result) { r.Person = " " }), Uncertain},
+		"not paid":                  {terminal.C0, change(func(r *terminal.Result) { r.Outcome, r.AuthCode = terminal.Declined, "" }), Declined},
+		"not paid, said by nobody":  {terminal.C0, change(func(r *terminal.Result) { r.Outcome, r.Person = terminal.Declined, "" }), Uncertain},
+		"cannot tell":               {terminal.C0, change(func(r *terminal.Result) { r.Outcome = terminal.Unknown }), Uncertain},
+		"a terminal that can speak": {terminal.C1, yes, Uncertain},
+		"beside other evidence":     {terminal.C0 | terminal.C2, yes, Uncertain},
+		"another sum":               {terminal.C0, change(func(r *terminal.Result) { r.CapturedMinor = minor(1000) }), Held},
+	} {
+		p := inState(Sent)
+		p.Evidence = c.evidence
+		got, err := Step(p, Event{Kind: Conclude, At: noon, Result: &c.result})
+		if err != nil || got.After.State != c.want {
+			t.Errorf("%s: %s, %v; want %s", name, got.After.State, err, c.want)
+		}
+	}
+	p := inState(Uncertain)
+	p.Evidence = terminal.C0
+	if got, err := Step(p, Event{Kind: Find, At: noon, Result: &yes}); err != nil || got.After.State != Held {
+		t.Errorf("asking afterwards: %s, %v: a person settles it on the hold page", got.After.State, err)
+	}
+}

@@ -19,6 +19,13 @@ type TerminalStatus struct {
 	Payment   *Payment // the payment in hand, nil when there is none
 	Progress  string   // the terminal's last text in that payment
 	CanCancel bool
+	Question  *Question // what the terminal's driver asks a person; nil while it asks nothing
+}
+
+// Question is a question of a terminal's driver that waits for a person's answer.
+type Question struct {
+	ID string // by which an answer finds its question; never used twice
+	terminal.Question
 }
 
 // TerminalHealth is a terminal's state in a word.

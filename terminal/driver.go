@@ -56,11 +56,12 @@ type Env struct {
 	Currency Currency
 	Log      *slog.Logger // never nil; card numbers, passcodes and passwords do not go there
 	Quality  *Quality     // told of what goes wrong on the line and is put right; may be nil, which its methods take
+	Ask      Ask          // asks the person at the till; nil where nobody can be asked, as in a search for terminals
 }
 
 // LineDefaults are the line settings that a protocol's terminals have from the factory.
 type LineDefaults struct {
-	Baud     int
+	Baud     int // 0 where the protocol has no serial form; with TCPPort 0 too the driver uses no line
 	DataBits int
 	Parity   string // "none", "even" or "odd"
 	StopBits string // "1", "1.5" or "2"
@@ -80,7 +81,8 @@ type Driver struct {
 	// Open starts a session: it dials, greets and, where the protocol has it, registers. It moves no money.
 	// An error means that there is no session, the line is closed and nothing is owed.
 	Open func(ctx context.Context, e Env, options any) (Session, error)
-	// Simulate makes the terminal's side, which shares no code with the driver above the frame bricks.
+	// Simulate makes the terminal's side, which shares no code with the driver above the frame bricks. Nil where
+	// there is nothing to simulate: a terminal without a connection, a program of somebody else's.
 	Simulate func(SimulatorOptions) (Simulator, error)
 
 	// Currency is the ISO 4217 code that most of the protocol's terminals take, for a demonstration; empty means EUR.
@@ -110,6 +112,15 @@ type Driver struct {
 	// message, several, or noise, and what cannot be taken apart is counted and not rendered. It may be called from
 	// any goroutine. Nil where there is none; then the trace tells how many bytes there were.
 	Describe func(k LinkKind, sent bool, b []byte) string
+}
+
+// With is the driver as it is with these options: what they have a method Evidence() Evidence for is what they declare, for a
+// driver whose evidence is the settings' to say.
+func (d Driver) With(options any) Driver {
+	if o, ok := options.(interface{ Evidence() Evidence }); ok {
+		d.Evidence = o.Evidence()
+	}
+	return d
 }
 
 // Session is one conversation with one terminal. Its methods are called by one goroutine at a time, Cancel

@@ -48,6 +48,9 @@ type Result struct {
 	CardName   string `json:"card,omitempty"`  // brand, "Maestro"
 	CardLast4  string `json:"last4,omitempty"` // the card number's last four digits at most
 
+	// Person is who said so, with the proof Person; empty with any other.
+	Person string `json:"person,omitempty"`
+
 	Code string `json:"code,omitempty"` // the terminal's result code as its paper writes it, "6C (108)"
 	Text string `json:"text,omitempty"` // one sentence for the clerk: why
 

@@ -198,8 +198,8 @@ func (b *block) port(d terminal.Driver) Port {
 	example := lineExample(d, b.r.paths.windows)
 	switch {
 	case !serial && !tcp:
-		if b.has("port") {
-			b.r.fail(b.fields["port"].key, b.sub("port"), "driver "+d.Name+" uses no line", "remove it")
+		if f := b.fields["port"]; b.has("port") && f.value.Value != "none" {
+			b.r.fail(f.key, b.sub("port"), "driver "+d.Name+" uses no line", "remove it")
 		}
 		return Port{}
 	case !b.has("port"):

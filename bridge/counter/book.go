@@ -70,6 +70,8 @@ type Desk interface {
 	AskAgain(ctx context.Context, uuid string) error
 	// Cancel asks a terminal to give up its running payment. It proves nothing.
 	Cancel(terminalName string) error
+	// Answer gives a terminal's driver a person's answer to the question with that ID, once.
+	Answer(terminalName, id string, a terminal.Answer) error
 	// ClearAlarm takes an alarm off the screen, in the name of who does it.
 	ClearAlarm(ctx context.Context, id int64, who string) error
 }

@@ -117,6 +117,8 @@ func (c *Counter) routes() *mux.Router {
 	post("/sign-out", c.member(c.signOut))
 	get("/", c.member(c.now))
 	post("/terminal/cancel", c.member(c.cancel))
+	get("/terminal/question", c.member(c.questionPage))
+	post("/terminal/answer", c.member(c.answer))
 	get("/alarm", c.member(c.alarmPage))
 	post("/alarm/clear", c.member(c.clearAlarm))
 	get("/payments", c.member(c.payments))

@@ -38,6 +38,7 @@ type world struct {
 	ask     func(uuid string) error
 	cancel  func(name string) error
 	clear   func(id int64, who string) error
+	answer  func(name, id string, a terminal.Answer) error
 }
 
 func (w *world) Payments(_ context.Context, f Filter) ([]Row, error) {
@@ -93,6 +94,14 @@ func (w *world) ClearAlarm(_ context.Context, id int64, who string) error {
 		return nil
 	}
 	return w.clear(id, who)
+}
+
+func (w *world) Answer(name, id string, a terminal.Answer) error {
+	if w.answer == nil {
+		w.t.Errorf("question %s of %s was answered: %+v", id, name, a)
+		return nil
+	}
+	return w.answer(name, id, a)
 }
 
 // payment puts a payment of 12.50 EUR into the book.

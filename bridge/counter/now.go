@@ -78,7 +78,7 @@ func (t *terminalCard) add(h health.Terminal, now time.Time) {
 // well tells whether nobody has to do anything.
 func (v nowView) well(settingsError string) bool {
 	for _, t := range v.Terminals {
-		if t.Health != bridge.Ready && t.Health != bridge.Working || t.Noise != "" {
+		if t.Health != bridge.Ready && t.Health != bridge.Working || t.Noise != "" || t.Question != nil {
 			return false
 		}
 	}

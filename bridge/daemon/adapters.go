@@ -109,6 +109,13 @@ func (a acts) Cancel(name string) error {
 	return a.desk.Cancel(name)
 }
 
+func (a acts) Answer(name, id string, answer terminal.Answer) error {
+	if a.desk == nil {
+		return errNoSettings
+	}
+	return a.desk.Answer(name, id, answer)
+}
+
 func (a acts) ClearAlarm(ctx context.Context, id int64, who string) error {
 	return a.journal.ClearAlarm(ctx, id, who, time.Now())
 }

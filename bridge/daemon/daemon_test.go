@@ -58,6 +58,8 @@ type shop struct {
 	ended  chan error
 	stop   context.CancelFunc
 	log    logged
+
+	drivers []terminal.Driver // nil for the one that says yes
 }
 
 // logged is a log that tells its messages.
@@ -111,8 +113,12 @@ func (s *shop) file() string { return filepath.Join(s.dir, "config.yaml") }
 
 func (s *shop) options() Options {
 	s.reload, s.ready, s.log = make(chan struct{}), make(chan Addresses, 4), make(logged, 1000)
+	drivers := s.drivers
+	if drivers == nil {
+		drivers = []terminal.Driver{yesDriver()}
+	}
 	return Options{
-		ConfigFile: s.file(), Drivers: []terminal.Driver{yesDriver()}, Env: config.SystemEnv(),
+		ConfigFile: s.file(), Drivers: drivers, Env: config.SystemEnv(),
 		Log: slog.New(slog.NewTextHandler(s.log, nil)), Level: &slog.LevelVar{}, Version: "test", Reload: s.reload,
 		Ready: func(a Addresses) { s.ready <- a },
 	}

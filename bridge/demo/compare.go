@@ -130,7 +130,7 @@ func (c *comparison) take(p bridge.Payment) bool {
 		case e.Currency != want.Currency.Code || e.Minor != want.Minor:
 			return false
 		case e.Reference != "":
-			return e.Reference == p.Reference
+			return refers(e, p)
 		case code != "" && e.AuthCode != "":
 			return e.AuthCode == code
 		}
@@ -145,10 +145,15 @@ func (c *comparison) takeUndecided(p bridge.Payment) bool {
 	}
 	return c.takeFirst(func(e terminal.Entry) bool {
 		if e.Reference != "" {
-			return e.Reference == p.Reference
+			return refers(e, p)
 		}
 		return !before(e.At, p.Armed)
 	})
+}
+
+// refers tells whether an entry has a payment's reference, or its end where the protocol has no room for all of it.
+func refers(e terminal.Entry, p bridge.Payment) bool {
+	return strings.HasSuffix(p.Reference, e.Reference)
 }
 
 // before compares two clocks that may be read a little apart.

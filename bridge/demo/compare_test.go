@@ -127,3 +127,12 @@ func TestCompare(t *testing.T) {
 		})
 	}
 }
+
+// A protocol that has no room for all of a reference carries its end.
+func TestRefers(t *testing.T) {
+	for ref, want := range map[string]bool{"1Y2P0IJ32E": true, "0IJ32E": true, "0IJ32F": false, "1Y2P0": false} {
+		if got := refers(terminal.Entry{Reference: ref}, bridge.Payment{Reference: "1Y2P0IJ32E"}); got != want {
+			t.Errorf("%s: %t", ref, got)
+		}
+	}
+}

@@ -130,8 +130,8 @@ const unmarkedWait = 3 * time.Second
 
 // reached tells whether the bridge has reached the terminal, as far as can be seen.
 func (w *world) reached(marked bool) bool {
-	p := w.keeper.process()
-	return marked || w.Driver.Evidence.Has(terminal.C1) && p.State == running && time.Since(p.Since) > unmarkedWait
+	p, e := w.keeper.process(), w.Driver.Evidence
+	return marked || (e.Has(terminal.C1) || !e.Has(terminal.C2)) && p.State == running && time.Since(p.Since) > unmarkedWait
 }
 
 // writeSettings writes the bridge's settings and the passcode beside them.

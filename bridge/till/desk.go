@@ -259,6 +259,20 @@ func (d *Desk) Cancel(name string) error {
 	return w.cancel()
 }
 
+// Answer gives a terminal's driver a person's answer to the question with that ID. An error means that the question does not
+// stand any more, and the answer is used for nothing.
+func (d *Desk) Answer(name, id string, a terminal.Answer) error {
+	w := d.workers[name]
+	if w == nil {
+		return fmt.Errorf("there is no terminal %q", name)
+	}
+	a = terminal.Answer{Name: tidy(a.Name, 80), Outcome: a.Outcome, AuthCode: tidy(a.AuthCode, 40), TxnRef: tidy(a.TxnRef, 80)}
+	if a.Name == "" {
+		return errors.New("it needs the name of who says so")
+	}
+	return w.answer(id, a)
+}
+
 // Terminals is the state of every terminal, by name.
 func (d *Desk) Terminals() []bridge.TerminalStatus {
 	all := make([]bridge.TerminalStatus, 0, len(d.workers))

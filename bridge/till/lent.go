@@ -95,7 +95,7 @@ func (l *lent) close() bridge.Payment {
 
 // clean cuts card numbers out of what a driver says of a payment: a second net under the driver's own.
 func clean(r terminal.Result) terminal.Result {
-	for _, s := range []*string{&r.Text, &r.Code, &r.CardName, &r.AuthCode, &r.TerminalID} {
+	for _, s := range []*string{&r.Text, &r.Code, &r.CardName, &r.AuthCode, &r.TerminalID, &r.Person} {
 		*s = terminal.MaskCardNumbers(*s)
 	}
 	if n := len(r.CardLast4); n > 4 {

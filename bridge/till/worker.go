@@ -32,6 +32,7 @@ type worker struct {
 	progress string
 	session  terminal.Session
 	stale    bool               // the line is to be opened anew
+	question *question          // what the driver asks a person; nil for nothing
 	wake     context.CancelFunc // ends the dialogue that is under way; nil where there is none
 
 	// The run goroutine's own.
@@ -145,6 +146,10 @@ func (w *worker) status() bridge.TerminalStatus {
 		s.Payment = &p
 		_, can := w.session.(terminal.Canceller)
 		s.CanCancel = can && p.State.InFlight()
+	}
+	if w.question != nil {
+		q := w.question.Question
+		s.Question = &q
 	}
 	return s
 }
@@ -301,7 +306,7 @@ func (w *worker) open(ctx context.Context) error {
 		return errStuck
 	}
 	l := &lease{open: w.Dial}
-	env := terminal.Env{Dial: l.dial, Link: w.Link, Currency: w.Currency, Log: w.log}
+	env := terminal.Env{Dial: l.dial, Link: w.Link, Currency: w.Currency, Log: w.log, Ask: w.ask}
 	s, err := guarded(ctx, w, openLimit, func(ctx context.Context) (terminal.Session, error) {
 		return w.Driver.Open(ctx, env, w.Options)
 	})

@@ -34,6 +34,9 @@ func (p *program) demoVerb() *cobra.Command {
 			if !ok {
 				return usageError{fmt.Errorf("there is no driver %q; see tillbridge drivers", name)}
 			}
+			if err := playable(d); err != nil {
+				return err
+			}
 			o.Driver = d
 			if err := demoOptions(&o, currency, options); err != nil {
 				return usageError{err}

@@ -18,9 +18,9 @@ func (p *program) driversVerb() *cobra.Command {
 				return p.driversJSON()
 			}
 			w := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "DRIVER\tTITLE\tEVIDENCE\tSERIAL\tTCP PORT")
+			fmt.Fprintln(w, "DRIVER\tTITLE\tEVIDENCE\tSERIAL\tTCP PORT\tSIMULATED")
 			for _, d := range p.drivers {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", d.Name, d.Title, d.Evidence, serialText(d.Line), orNone(d.Line.TCPPort))
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", d.Name, d.Title, evidenceText(d), orDash(serialText(d.Line)), orNone(d.Line.TCPPort), yesNo(d.Simulate != nil))
 			}
 			if err := w.Flush(); err != nil {
 				return err
@@ -42,12 +42,22 @@ func (p *program) driversJSON() error {
 		Evidence string `json:"evidence"`
 		Serial   string `json:"serial,omitempty"`
 		TCPPort  int    `json:"tcp_port,omitempty"`
+		// Simulated tells whether tillbridge simulate and tillbridge demo play its terminal.
+		Simulated bool `json:"simulated"`
 	}
 	all := make([]one, 0, len(p.drivers))
 	for _, d := range p.drivers {
-		all = append(all, one{d.Name, d.Title, d.Evidence.String(), serialText(d.Line), d.Line.TCPPort})
+		all = append(all, one{d.Name, d.Title, evidenceText(d), serialText(d.Line), d.Line.TCPPort, d.Simulate != nil})
 	}
 	return p.printJSON(all)
+}
+
+// evidenceText is what a driver can prove.
+func evidenceText(d terminal.Driver) string {
+	if d.Evidence == 0 {
+		return "as set" // in the driver's options
+	}
+	return d.Evidence.String()
 }
 
 // serialText is the line settings as people write them, "9600 8N2".
@@ -57,6 +67,13 @@ func serialText(l terminal.LineDefaults) string {
 	}
 	parity := map[string]string{"none": "N", "even": "E", "odd": "O"}[l.Parity]
 	return fmt.Sprintf("%d %d%s%s", l.Baud, l.DataBits, parity, l.StopBits)
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
 }
 
 func orNone(n int) string {

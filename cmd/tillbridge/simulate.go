@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,8 +42,11 @@ func (p *program) simulateVerb() *cobra.Command {
 			"GET / is its face, GET /choices what there is to press, POST /press?action=tap presses.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var ok bool
-			if s.driver, ok = p.driver(args[0]); !ok || s.driver.Simulate == nil {
-				return usageError{fmt.Errorf("there is no simulated terminal for %q; see tillbridge drivers", args[0])}
+			if s.driver, ok = p.driver(args[0]); !ok {
+				return usageError{fmt.Errorf("there is no driver %q; see tillbridge drivers", args[0])}
+			}
+			if err := playable(s.driver); err != nil {
+				return err
 			}
 			if (s.pty == "") == (s.tcp == "") {
 				return usageError{errors.New("say where the terminal is to be: either --pty LINK or --tcp HOST:PORT")}
@@ -54,7 +58,7 @@ func (p *program) simulateVerb() *cobra.Command {
 	f.StringVar(&s.pty, "pty", "", "make a pseudo-terminal with this link to it")
 	f.StringVar(&s.tcp, "tcp", "", "listen on this address")
 	f.StringVar(&s.control, "control", "", "serve the HTTP control on this loopback address")
-	f.StringVar(&s.currency, "currency", "EUR", "what the terminal takes")
+	f.StringVar(&s.currency, "currency", "", "what the terminal takes; the protocol's usual one if empty")
 	f.StringVar(&s.outcome, "outcome", "", "script of every payment")
 	f.DurationVar(&s.think, "think", 0, "how long customer and bank take for each step")
 	f.StringVar(&s.terminalID, "terminal-id", "", "the terminal's own number")
@@ -63,7 +67,18 @@ func (p *program) simulateVerb() *cobra.Command {
 	return cmd
 }
 
+// playable refuses a driver that has no terminal to simulate.
+func playable(d terminal.Driver) error {
+	if d.Simulate != nil {
+		return nil
+	}
+	return usageError{fmt.Errorf("the driver %q (%s) has no simulated terminal; tillbridge drivers shows which have", d.Name, d.Title)}
+}
+
 func (p *program) simulate(ctx context.Context, s simulation) error {
+	if s.currency == "" {
+		s.currency = cmp.Or(s.driver.Currency, "EUR")
+	}
 	currency, ok := config.Currency(s.currency)
 	if !ok {
 		return usageError{fmt.Errorf("--currency %s: want an ISO 4217 code such as EUR", s.currency)}

@@ -21,7 +21,7 @@
 // (terminal/simulate, script.go), a press at the terminal, the death or the stop of the till, or a fault of the line. The
 // faults of the line need nothing of the simulator: the battery stands between it and the driver, and cuts, damages, delays,
 // loses, repeats and glues what passes, at every byte or every write of an undisturbed payment, which it learns first. One scenario
-// plays as many positions as its part of the dialogue has; with -short, or under the race detector, a part of them.
+// plays as many positions as its part of the dialogue has, or a part of them (see below).
 //
 // A scenario whose simulator lacks what it needs is left out, aloud, for the reason that Subject.Lacks gives. Something that
 // is missing without a reason is an error, and so is a reason for something that is there.
@@ -71,6 +71,8 @@
 //   - Let a payment go on when its line is lost, as a terminal does: the ledger and the payment outlive Serve.
 //   - Write into Entry.AuthCode what the terminal tells the till, and nothing where its protocol tells none. A sale that the
 //     terminal reversed stands with Captured false, or not at all. Manual marks what was not ours.
+//   - Where the terminal has no connection, play the person at the till too: a method Answer, of the form of terminal.Ask,
+//     is lent to the driver as Env.Ask. Subject.Lacks then has a reason for Line.
 //   - Be quick: SimulatorOptions.Think is a step's time, and an unattended payment ends by itself within two minutes.
 //   - Leave nothing behind once Serve has returned and no line is open; timers that need no goroutine may stay.
 //
@@ -81,5 +83,6 @@
 //
 //	go test ./drivers/x -run 'TestBattery/serial/cut_approved_in_dialogue' -v
 //
-// TILLBRIDGE_THOROUGH=1 plays every position of every sweep and more seeds of noise.
+// By themselves the tests play three positions of each sweep. TILLBRIDGE_BATTERY=1 plays every byte of a cut and of a
+// damage and 25 positions of the others; TILLBRIDGE_THOROUGH=1 plays every position of every sweep and more seeds of noise.
 package drivertest

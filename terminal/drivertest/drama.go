@@ -66,7 +66,7 @@ func (p *play) run() {
 
 func (p *play) sum() int64 {
 	if p.plan.minor != 0 {
-		return p.plan.minor
+		return max(p.plan.minor, p.s.Least)
 	}
 	return minor
 }

@@ -80,7 +80,7 @@ func (e *engine) open(ctx context.Context) error {
 		return errStuck
 	}
 	p := e.p
-	env := terminal.Env{Dial: p.line.dial, Link: p.kind, Currency: p.s.Currency, Log: p.story.logger()}
+	env := terminal.Env{Dial: p.line.dial, Link: p.kind, Currency: p.s.Currency, Log: p.story.logger(), Ask: p.asker()}
 	s, err := call(e, ctx, openLimit, "Open", func(ctx context.Context) (terminal.Session, error) {
 		return p.s.Driver.Open(ctx, env, p.s.options(p.kind))
 	})
@@ -104,6 +104,23 @@ func (e *engine) open(ctx context.Context) error {
 	}
 	e.failed = 0
 	return nil
+}
+
+// asker is the person at the till, whom a simulator plays that has a method Answer; else nobody. What is asked is the money
+// command: the person does at the terminal what the question says.
+func (p *play) asker() terminal.Ask {
+	person, ok := p.sim.(interface {
+		Answer(context.Context, terminal.Question) (terminal.Answer, error)
+	})
+	if !ok {
+		return nil
+	}
+	return func(ctx context.Context, q terminal.Question) (terminal.Answer, error) {
+		p.line.asked()
+		a, err := person.Answer(ctx, q)
+		p.story.add("   asked (again %t): %s, %q %q, %v", q.Again, a.Outcome, a.AuthCode, a.TxnRef, err)
+		return a, err
+	}
 }
 
 // ready makes sure of a session and a mark.

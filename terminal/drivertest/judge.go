@@ -53,6 +53,9 @@ func (p *payment) conclude(r terminal.Result, err error) {
 		p.why = "an approval was stated, and then the payment ended as failed (" + r.Text + ")"
 	case r.Outcome == terminal.Declined && (r.Proof == terminal.Refused || r.Proof == terminal.Voided):
 		p.settle(r)
+	case r.Proof == terminal.Person && p.evidence == terminal.C0 && r.Person != "" &&
+		(r.Outcome == terminal.Declined || r.Outcome == terminal.Approved && r.AuthCode+r.TxnRef != ""):
+		p.settle(r)
 	default:
 		p.why = fmt.Sprintf("%s by %s decides nothing (%s)", r.Outcome, r.Proof, r.Text)
 	}

@@ -97,6 +97,12 @@ func each(f func(payment, terminal.Result)) {
 								if r.CapturedMinor = &sum; sum < 0 {
 									r.CapturedMinor, r.CurrencyNumeric = nil, 756*int(extra/100)
 								}
+								if sum != minor-1 {
+									r.Person = "Anna"
+								}
+								if mark.Known() {
+									r.AuthCode = "651200"
+								}
 								f(payment{req: terminal.Request{Amount: amount}, evidence: e, mark: mark, seen: seen}, r)
 							}
 						}

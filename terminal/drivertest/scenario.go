@@ -95,6 +95,8 @@ var (
 	overwritten = Hold{terminal.C2, "another transaction is in the terminal's only record"}
 	// unnamedTip: a record holds a sum and not what it is made of.
 	unnamedTip = Hold{terminal.C2 | terminal.C3, "a record does not say that the difference is a tip"}
+	// emptied: some terminals answer a query by our reference until their end of day (POSLINK).
+	emptied = Hold{terminal.C3, "the terminal's list is gone with its end of day"}
 	// unmarked: a record cannot be told to be new.
 	unmarked = Hold{terminal.C2, "the terminal's last transaction before the payment is not known"}
 )

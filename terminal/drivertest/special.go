@@ -71,7 +71,7 @@ func breaks() (all []Scenario) {
 			},
 			{
 				name: "day end after", what: "somebody ends the day at the terminal before it is asked", needs: []string{simulate.PressEndOfDay},
-				held: []Hold{overwritten}, plan: plan{after: []press{{15 * time.Second, simulate.PressEndOfDay}}},
+				held: []Hold{overwritten, emptied}, plan: plan{after: []press{{15 * time.Second, simulate.PressEndOfDay}}},
 			},
 			{name: "another terminal after", what: "for a minute another terminal answers", needs: []string{Identity}, plan: plan{other: true}},
 			{name: "first sale ever", what: "the terminal had sold nothing before", held: []Hold{unmarked}, plan: plan{fresh: true}},

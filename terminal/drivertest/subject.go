@@ -23,6 +23,8 @@ type Subject struct {
 	Links []terminal.LinkKind
 	// Currency is that of every payment.
 	Currency terminal.Currency
+	// Least is the smallest sum that the protocol takes, in minor units; 0 means 1.
+	Least int64
 
 	// Money tells whether the bytes of one Write of the driver hand over a command that moves money. Required, unless there
 	// is no line.

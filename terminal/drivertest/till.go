@@ -95,9 +95,11 @@ func (t *till) Mark(m terminal.Mark) error {
 	if p.line.sent() {
 		p.blame("Till.Mark is called after the money command was handed over")
 	}
-	p.marked.Store(true)
-	if p.plan.markFails && t.main {
-		return t.fail()
+	if t.main { // a following payment may find another mark as well
+		p.marked.Store(true)
+		if p.plan.markFails {
+			return t.fail()
+		}
 	}
 	t.pay.mark = m
 	return nil

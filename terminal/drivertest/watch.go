@@ -16,6 +16,16 @@ func (m *meddler) sent() bool {
 	return m.money > 0
 }
 
+// asked counts a question to a person as the money command, which it is to a terminal without a connection.
+func (m *meddler) asked() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.stage != paying {
+		m.blame("a person is asked while the engine is %s", m.stage)
+	}
+	m.money = 1
+}
+
 func (m *meddler) isDead() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -223,9 +223,11 @@ func (c Config) Kind() terminal.LinkKind {
 	return terminal.Serial
 }
 
-// String reads "/dev/ttyUSB0 9600 8N1", "USB 0b00:0054 serial number 4711 9600 8N1" or "tcp 192.168.1.50:20007".
+// String reads "/dev/ttyUSB0 9600 8N1", "USB 0b00:0054 serial number 4711 9600 8N1", "tcp 192.168.1.50:20007" or "no line".
 func (c Config) String() string {
 	switch {
+	case c.Serial == "" && c.USB == "" && c.TCP == "": // a driver that uses none
+		return "no line"
 	case c.TCP != "" && c.Listen:
 		return "tcp listening on " + c.TCP
 	case c.TCP != "":

@@ -26,8 +26,12 @@ type STX struct {
 }
 
 // NewSTX makes a line of frames whose bodies have at most limit bytes.
-func NewSTX(p terminal.Port, f wire.STXFormat, limit int) *STX {
-	return &STX{port: p, ear: terminal.NewEar(p), format: f, reader: wire.NewSTXReader(f, limit)}
+func NewSTX(p terminal.Port, f wire.STXFormat, limit int) *STX { return NewSTXBetween(p, f, f, limit) }
+
+// NewSTXBetween makes a line of frames on which the two sides frame differently: we write as send says, and what comes is
+// framed as hear says.
+func NewSTXBetween(p terminal.Port, send, hear wire.STXFormat, limit int) *STX {
+	return &STX{port: p, ear: terminal.NewEar(p), format: send, reader: wire.NewSTXReader(hear, limit)}
 }
 
 // Next is what comes next on the line: a frame, a damaged one, a control byte or a progress text. Bytes that mean

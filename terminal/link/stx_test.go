@@ -164,3 +164,25 @@ func TestWrites(t *testing.T) {
 		}
 	})
 }
+
+// The two sides of a line may make their check bytes differently.
+func TestBetween(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := simulate.Pipe()
+		defer near.Close()
+		l := link.NewSTXBetween(near, plain, wire.STXFormat{Covers: wire.CoverAll}, 32)
+		if err := l.Send([]byte("0100")); err != nil {
+			t.Fatal(err)
+		}
+		buf := make([]byte, 16)
+		if n, err := far.Read(buf); err != nil || string(buf[:n]) != "\x020100\x03\x02" {
+			t.Errorf("wrote %q, %v", buf[:n], err)
+		}
+		later(0, far, "\x020210|07\x03y\x020100\x03\x02")
+		for _, want := range []wire.STXKind{wire.STXFrame, wire.STXBadLRC} {
+			if e, err := l.Next(t.Context(), time.Now().Add(time.Second), false); err != nil || e.Kind != want {
+				t.Errorf("got %s %q, %v; want %s", e.Kind, e.Body, err, want)
+			}
+		}
+	})
+}

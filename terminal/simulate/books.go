@@ -80,6 +80,16 @@ func (b *Body) Last() *Record {
 	return b.stored[len(b.stored)-1]
 }
 
+// Find is the newest transaction with that reference of the till's, whenever it was made; nil for none.
+func (b *Body) Find(ref string) *Record {
+	for _, r := range slices.Backward(b.stored) {
+		if r.Ref == ref && ref != "" {
+			return r
+		}
+	}
+	return nil
+}
+
 // Totals are count and sum since the last end of day: sales less refunds, without what was voided.
 func (b *Body) Totals() (count int, minor int64) {
 	for _, r := range b.Records() {

@@ -89,6 +89,14 @@ func (b *Body) Cancel() bool {
 // Paying tells whether a payment is in progress.
 func (b *Body) Paying() bool { return b.pay != nil }
 
+// Order is what the payment in progress is for; false while there is none.
+func (b *Body) Order() (Order, bool) {
+	if b.pay == nil {
+		return Order{}, false
+	}
+	return b.pay.order, true
+}
+
 func (p *payment) title() string {
 	word := map[string]string{Sale: p.b.words.Payment, Refund: p.b.words.Refund, Void: p.b.words.Void}[p.order.Kind]
 	return word + " " + terminal.Amount{Minor: p.order.Minor, Currency: p.b.cur}.String()

@@ -1,0 +1,36 @@
+package pax
+
+import (
+	"bytes"
+	"testing"
+
+	"tillbridge/drivers/pax/sim"
+	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
+	"tillbridge/terminal/simulate"
+)
+
+var dollar = terminal.Currency{Code: "USD", Numeric: 840, Digits: 2}
+
+const customerCard = "4111111111110043"
+
+func TestBattery(t *testing.T) {
+	both := []terminal.LinkKind{terminal.Serial, terminal.TCP}
+	drivertest.Run(t, drivertest.Subject{
+		Driver: Driver(), Links: both, Currency: dollar,
+		Simulator: func(k terminal.LinkKind) any {
+			// Over TCP the terminal is of another kind, as far as programs and terminals were seen to differ.
+			other := k == terminal.TCP
+			return sim.Options{Card: customerCard, Packet: 60, HostFirst: other, EmptyIsZero: other}
+		},
+		Money:   func(_ terminal.LinkKind, b []byte) bool { return bytes.Contains(b, []byte("T00")) },
+		NAK:     func(_ terminal.LinkKind, b []byte) bool { return bytes.IndexByte(b, 0x15) >= 0 },
+		Checked: func(terminal.LinkKind) bool { return true },
+		Cards:   []string{customerCard},
+		Lacks: map[string]string{
+			simulate.OtherCurrency: "the protocol has no currency", simulate.Referral: "a referral is told as a decline",
+			simulate.PrinterOut: "there is no such code", simulate.EndOfDayPending: "there is no such code",
+			simulate.LostAck: "the terminal books by itself and reverses nothing", simulate.RebootAfter: "the terminal books before the till hears of it",
+		},
+	})
+}
