@@ -42,6 +42,16 @@ func statusOf(t *testing.T, file string) (j statusJSON, text string, code int) {
 	return j, text, code
 }
 
+// toldOf is what a program reads, while things change.
+func toldOf(t *testing.T, file string) (j statusJSON) {
+	t.Helper()
+	_, out, errOut := call(t, "status", "--config", file, "--json")
+	if err := json.Unmarshal([]byte(out), &j); err != nil || errOut != "" {
+		t.Fatalf("%v, %q:\n%s", err, errOut, out)
+	}
+	return j
+}
+
 func wantTexts(t *testing.T, text string, wants ...string) {
 	t.Helper()
 	for _, want := range wants {
@@ -82,7 +92,7 @@ func TestStatus(t *testing.T) {
 	r.press("approved")
 	id = r.uuid()
 	r.charge(id, "10.02")
-	r.until("MGR was tried", func() bool { j, _, _ = statusOf(t, file); return j.Tried > 0 })
+	r.until("MGR was tried", func() bool { return toldOf(t, file).Tried > 0 })
 	_, text, code = statusOf(t, file)
 	wantTexts(t, text, "1 OUTCOME WAITS", "What needs a person", "sent by themselves")
 	if code != exitFailed {
@@ -92,14 +102,14 @@ func TestStatus(t *testing.T) {
 	r.agree(id, 1)
 
 	r.press("pull-cable")
-	r.until("the bridge misses the terminal", func() bool { j, _, _ = statusOf(t, file); return j.Bridge.Terminals[0].State == health.NotReached })
-	_, text, code = statusOf(t, file)
+	r.until("the bridge misses the terminal", func() bool { return toldOf(t, file).Bridge.Terminals[0].State == health.NotReached })
+	j, text, code = statusOf(t, file)
 	wantTexts(t, text, "NOT REACHED since", "counter is not reached", "tillbridge doctor")
 	if code != exitFailed || j.Bridge.Terminals[0].LastError == "" {
 		t.Errorf("without the cable: exit %d, %+v", code, j.Bridge.Terminals[0])
 	}
 	r.press("plug-cable")
-	r.until("the terminal is back", func() bool { j, _, _ = statusOf(t, file); return j.Bridge.Terminals[0].State == health.Ready })
+	r.until("the terminal is back", func() bool { j = toldOf(t, file); return j.Bridge.Terminals[0].State == health.Ready })
 	if q := j.Bridge.Terminals[0].Quality; q.Opened < 2 {
 		t.Errorf("the line was opened %d times", q.Opened)
 	}
@@ -143,7 +153,8 @@ func TestStatusOfASilentBridge(t *testing.T) {
 	r.bridge.kill()
 	r.bridge = spawn(t, "run", "--config", file)
 	r.bridge.find(t, `msg=ready`)
-	r.until("the rescued bridge tells", func() bool { j, text, code = statusOf(t, file); return j.Bridge != nil })
+	r.until("the rescued bridge tells", func() bool { return toldOf(t, file).Bridge != nil })
+	j, text, code = statusOf(t, file)
 	wantTexts(t, text, "takes no payment: its settings cannot be used", "CLOSED for MGR")
 	if code != exitFailed || j.Bridge.SettingsError == "" {
 		t.Errorf("with settings that were never good: exit %d, %+v", code, j)

@@ -31,10 +31,11 @@ type outcome struct {
 	story      string
 }
 
-// simulated are the drivers that have a simulator.
-func simulated() (all []terminal.Driver) {
+// judged are the drivers for which the shop's judge knows when their terminal's evidence decides: ZVT alone so far. A
+// shop charges euros. The others are judged by the battery (terminal/drivertest), and are not here yet.
+func judged() (all []terminal.Driver) {
 	for _, d := range drivers.All() {
-		if d.Simulate != nil {
+		if d.Name == "zvt" {
 			all = append(all, d)
 		}
 	}
@@ -70,7 +71,7 @@ func playShop(t *testing.T, dir string, seed uint64, most int, w wiring, tracing
 		}
 	}()
 	synctest.Test(t, func(t *testing.T) {
-		all := simulated()
+		all := judged()
 		if s, err = newShop(newPlan(seed, all, most), folder, all, w, tracing); err != nil {
 			t.Fatal(err)
 		}
