@@ -197,6 +197,7 @@ func (s *killShop) pullCable() {
 	_ = s.sim.Press(simulate.PressPullCable) // it never fails
 	idleFor(s.premises.terminal.RestoreAfter, nil)
 	_ = s.sim.Press(simulate.PressPlugCable)
+	_ = s.sim.Press(simulate.PressRestorePower) // had it failed just before, nobody else would restore it any more
 }
 
 // told is MGR's notify address.
