@@ -192,16 +192,13 @@ func (s *session) listBy(ctx context.Context, body string) ([]sale, error) {
 		if err != nil {
 			return nil, err
 		}
-		id, votes := "", 0
-		for name, n := range l.ids {
-			if n > votes {
-				id, votes = name, n
-			}
-		}
-		if id == "" || id == s.terminalID || id == before || votes > 1 {
+		id, votes, tie := l.leader()
+		if !tie && (id == "" || id == s.terminalID || id == before || votes > 1) {
 			return l.all, s.meet(id)
 		}
-		before = id
+		if before = id; tie {
+			before = ""
+		}
 	}
 	return nil, errFickle
 }
@@ -211,6 +208,20 @@ type listing struct {
 	all     []sale
 	ids     map[string]int // terminal numbers and how often they were told
 	refused string         // the code of a refusal
+}
+
+// leader is the terminal number that was told most often, and how often. With a tie there is none to go by: a record was damaged, or
+// two terminals answer.
+func (l *listing) leader() (id string, votes int, tie bool) {
+	for name, n := range l.ids {
+		switch {
+		case n > votes:
+			id, votes, tie = name, n, false
+		case n == votes:
+			tie = true
+		}
+	}
+	return id, votes, tie
 }
 
 // take takes a message; done tells that it was the last one.

@@ -221,7 +221,7 @@ func TestClosed(t *testing.T) {
 	id := "75001637"
 	fk := &fake{}
 	fk.script = func(said string) []string {
-		return ordinary([]string{strings.Replace(oldRecord, "75001637", id, 1), blankRecord}, noLast, sells(ack, okReply))(said)
+		return ordinary([]string{strings.Replace(oldRecord, "75001637", id, 1), strings.Replace(blankRecord, "75001637", id, 1)}, noLast, sells(ack, okReply))(said)
 	}
 	withFake(t, NewOptions(), fk, func(t *testing.T, s *session) {
 		s.drop()
@@ -237,4 +237,22 @@ func TestClosed(t *testing.T) {
 			t.Errorf("%v, %d lines", err, after-before)
 		}
 	})
+}
+
+// A list that names two terminals, each as often as the other, tells neither: no sale goes there, whichever is the known one.
+func TestTwoTerminalsInAList(t *testing.T) {
+	for range 20 { // the order in which they are looked at is by chance
+		other := oldRecord
+		fk := &fake{}
+		fk.script = func(said string) []string {
+			return ordinary([]string{other, blankRecord}, noLast, sells(ack, okReply))(said)
+		}
+		withFake(t, NewOptions(), fk, func(t *testing.T, s *session) {
+			s.drop()
+			fk.do(func() { other = strings.Replace(oldRecord, "75001637", "99999999", 1) })
+			if got, err := s.Pay(t.Context(), request(1250), &till{}); !errors.Is(err, terminal.ErrNotSent) || !errors.Is(err, errFickle) || fk.count("0200") != 0 {
+				t.Fatalf("%+v, %v", got, err)
+			}
+		})
+	}
 }
