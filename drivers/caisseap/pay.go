@@ -79,7 +79,7 @@ func (s *session) charge(ctx context.Context, action string, r terminal.Request,
 		s.drop()
 		return terminal.Result{}, err
 	}
-	s.undecided.Store(d.result.Outcome == terminal.Unknown)
+	s.held.Undecided(d.result.Outcome == terminal.Unknown)
 	if s.line != nil && d.seen {
 		till.Progress(terminal.Progress{Stage: terminal.Acknowledged})
 	}
@@ -89,7 +89,7 @@ func (s *session) charge(ctx context.Context, action string, r terminal.Request,
 func (d *dialogue) leaving() {
 	d.sent = true
 	d.s.late = nil
-	d.s.undecided.Store(true)
+	d.s.held.Undecided(true)
 	d.till.Progress(terminal.Progress{Stage: terminal.Sent})
 }
 
@@ -132,7 +132,7 @@ func (d *dialogue) mend(ctx context.Context, until time.Time, lost error) error 
 		d.s.drop()
 		if err := d.s.begin(ctx); err == nil {
 			return nil
-		} else if errors.Is(err, errOver) {
+		} else if errors.Is(err, link.ErrOver) {
 			break
 		}
 		pause := time.NewTimer(time.Second)
@@ -202,11 +202,9 @@ func (d *dialogue) silence() error {
 func (d *dialogue) overTCP(ctx context.Context, body []byte) error {
 	s := d.s
 	until := time.Now().Add(s.o.PaymentTimeout)
-	s.mu.Lock()
-	port := s.port
-	s.mu.Unlock()
+	port := s.held.Port()
 	if port == nil {
-		return errOver
+		return link.ErrOver
 	}
 	d.leaving()
 	if _, err := port.Write(body); err != nil {

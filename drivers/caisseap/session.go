@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"tillbridge/terminal"
@@ -19,8 +17,6 @@ const (
 	lateMost  = 8                     // answers that nobody waited for, kept for Recover
 )
 
-var errOver = errors.New("the session is closed")
-
 // session is one conversation with one terminal. On TCP a connection lives for one payment; a serial line stays open, and
 // somebody reads it at all times.
 type session struct {
@@ -28,14 +24,10 @@ type session struct {
 	env terminal.Env
 	log *slog.Logger
 
-	mu   sync.Mutex // guards these against Close
-	port terminal.Port
-	over bool
-
-	line      *link.Exchange // of a serial line; nil while it is closed
-	idle      link.Watch     // between two methods
-	late      []answer       // that nobody waited for
-	undecided atomic.Bool    // a money command may have been written, and its outcome is not known
+	held link.Held
+	line *link.Exchange // of a serial line; nil while it is closed
+	idle link.Watch     // between two methods
+	late []answer       // that nobody waited for
 }
 
 // open starts a session. On TCP a connection is made and closed, the one harmless question whether the terminal is there
@@ -59,11 +51,8 @@ func open(ctx context.Context, e terminal.Env, options any) (terminal.Session, e
 // begin makes sure of a line: a new connection, or the serial line at rest. The caller ends with end.
 func (s *session) begin(ctx context.Context) error {
 	s.idle.Stop()
-	s.mu.Lock()
-	over := s.over
-	s.mu.Unlock()
-	if over {
-		return errOver
+	if s.held.Over() {
+		return link.ErrOver
 	}
 	if s.line != nil {
 		err := s.line.Drain(ctx, restQuiet)
@@ -73,23 +62,13 @@ func (s *session) begin(ctx context.Context) error {
 		s.log.Debug("the idle line is gone, or not at rest", "error", err)
 		s.drop()
 	}
-	p, err := s.env.Dial(ctx)
-	if err != nil {
+	if err := s.held.Open(ctx, s.env.Dial, nil); err != nil {
 		return err
-	}
-	s.mu.Lock()
-	if over = s.over; !over {
-		s.port = p
-	}
-	s.mu.Unlock()
-	if over {
-		_ = p.Close() // nothing was said on it
-		return errOver
 	}
 	if s.env.Link == terminal.TCP {
 		return nil
 	}
-	s.line = link.NewExchange(p, maxText, s.env.Quality)
+	s.line = link.NewExchange(s.held.Port(), maxText, s.env.Quality)
 	if err := s.line.Drain(ctx, restQuiet); err != nil {
 		s.drop()
 		return err
@@ -99,49 +78,26 @@ func (s *session) begin(ctx context.Context) error {
 
 // end ends a method: a connection is closed, a serial line watched.
 func (s *session) end() {
-	s.mu.Lock()
-	over := s.over
-	s.mu.Unlock()
 	switch {
 	case s.line == nil:
 		s.drop()
-	case !over:
+	case !s.held.Over():
 		s.idle.Start(s.line, s.unasked)
 	}
 }
 
 // drop closes the line.
 func (s *session) drop() {
-	s.mu.Lock()
-	p := s.port
-	s.port = nil
-	s.mu.Unlock()
 	s.line = nil
-	if err := s.hangUp(p); err != nil {
+	if err := s.held.Drop(nil); err != nil {
 		s.log.Debug("close line", "error", err)
 	}
-}
-
-// hangUp closes a port; nil is none. While a money command is undecided it is aborted: bytes of it that still wait on our
-// side must not reach the terminal afterwards.
-func (s *session) hangUp(p terminal.Port) error {
-	if p == nil {
-		return nil
-	}
-	if a, ok := p.(interface{ Abort() error }); ok && s.undecided.Load() {
-		return a.Abort()
-	}
-	return p.Close()
 }
 
 // Close ends the conversation for good. It may be called while another goroutine is inside a method, which then ends with
 // an error.
 func (s *session) Close() error {
-	s.mu.Lock()
-	s.over = true
-	p := s.port
-	s.mu.Unlock()
-	err := s.hangUp(p)
+	err := s.held.Close()
 	s.idle.Stop()
 	return err
 }

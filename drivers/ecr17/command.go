@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/link"
 	"tillbridge/terminal/wire"
 )
 
@@ -51,7 +52,7 @@ func (s *session) ask(ctx context.Context, q question) (reply, error) {
 		if silent {
 			s.loose = true // the answers to both may come
 		}
-		if err := pause(ctx, nakPause); err != nil {
+		if err := link.Pause(ctx, nakPause); err != nil {
 			s.drop()
 			return reply{}, err
 		}

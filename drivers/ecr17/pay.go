@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/link"
 	"tillbridge/terminal/wire"
 )
 
@@ -93,10 +94,10 @@ func (s *session) conclude(out terminal.Result, err error) (terminal.Result, err
 	}
 	if err != nil {
 		s.drop()
-		s.undecided.Store(false)
+		s.held.Undecided(false)
 		return terminal.Result{}, err
 	}
-	s.undecided.Store(false)
+	s.held.Undecided(false)
 	if out.Mark.Known() {
 		s.last = out.Mark
 	}
@@ -136,7 +137,7 @@ func (s *session) prepare(ctx context.Context, till terminal.Till, sale *fingerp
 	}
 	if !mark.Known() {
 		// What an earlier life of ours did not acknowledge is still repeated, and could not be told from this payment's result.
-		if err := pause(ctx, repeatsFor-time.Since(s.began)); err != nil {
+		if err := link.Pause(ctx, repeatsFor-time.Since(s.began)); err != nil {
 			return fresh, err
 		}
 	}
@@ -175,7 +176,7 @@ func (s *session) receiptsToUs(ctx context.Context) error {
 // took none of the three frames and is at rest; any other error means that the outcome is not known.
 func (s *session) transact(ctx context.Context, body []byte, till terminal.Till) (terminal.Result, error) {
 	d := &dialogue{s: s, till: till, body: body, paper: newPaper(till, terminal.OtherReceipt), void: body[9] == codeReversal}
-	s.undecided.Store(true)
+	s.held.Undecided(true)
 	out, err := d.run(ctx)
 	d.paper.end()
 	if !errors.Is(err, errNak) {

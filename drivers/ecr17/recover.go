@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/link"
 )
 
 const (
@@ -114,7 +115,7 @@ const askLater = "later"
 
 // later makes the engine ask again, not too soon.
 func (s *session) later(ctx context.Context) error {
-	if err := pause(ctx, askPause); err != nil {
+	if err := link.Pause(ctx, askPause); err != nil {
 		return err
 	}
 	return fmt.Errorf("%w: it has stored no new result, and the payment may still be running", terminal.ErrBusy)

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"tillbridge/terminal"
@@ -29,7 +27,6 @@ const (
 )
 
 var (
-	errOver  = errors.New("the session is closed")
 	errNak   = fmt.Errorf("%w the command itself (NAK): it does not know it, or the terminal number or the check byte is not its own", terminal.ErrRefused)
 	errMute  = fmt.Errorf("%w: it does not answer when it is asked for its last result", terminal.ErrRefused)
 	errOther = errors.New("another terminal answers than the one that this conversation began with")
@@ -42,11 +39,9 @@ type session struct {
 	log  *slog.Logger
 	send register
 
-	mu   sync.Mutex // guards these two against Close
-	port terminal.Port
-	over bool
+	held link.Held
 
-	line  *link.STX // on port; nil while it is closed
+	line  *link.STX // on the port that is held; nil while it is closed
 	lrc   LRC       // as far as it is known
 	loose bool      // the answer to something that was sent may still come
 
@@ -60,7 +55,6 @@ type session struct {
 	extended   bool      // it took an X
 	basic      bool      // it refused X and took P
 	began      time.Time // when a money command was under way last, or this session began
-	undecided  atomic.Bool
 }
 
 // open starts a session: dial, and ask for the status, which tells the terminal's number and how it makes check bytes.
@@ -133,40 +127,18 @@ func (s *session) greet(ctx context.Context) error {
 // tune sets the coverage of the check byte.
 func (s *session) tune(l LRC) {
 	if s.lrc != l && s.line != nil {
-		s.line = link.NewSTX(s.port, format(l.Covers, l.Known), bodyLimit)
+		s.line = link.NewSTX(s.held.Port(), format(l.Covers, l.Known), bodyLimit)
 	}
 	s.lrc = l
 }
 
 // Close ends the conversation for good. It may be called while another goroutine is inside a method, which then ends with an error.
-func (s *session) Close() error {
-	s.mu.Lock()
-	s.over = true
-	p := s.port
-	s.mu.Unlock()
-	return s.hangUp(p)
-}
-
-// hangUp closes a line; nil is none. While a money command is undecided, what of it still waits on our side must not reach the
-// terminal any more.
-func (s *session) hangUp(p terminal.Port) error {
-	if p == nil {
-		return nil
-	}
-	if a, ok := p.(interface{ Abort() error }); ok && s.undecided.Load() {
-		return a.Abort()
-	}
-	return p.Close()
-}
+func (s *session) Close() error { return s.held.Close() }
 
 // drop closes the line.
 func (s *session) drop() {
-	s.mu.Lock()
-	p := s.port
-	s.port = nil
-	s.mu.Unlock()
 	s.line = nil
-	if err := s.hangUp(p); err != nil {
+	if err := s.held.Drop(nil); err != nil {
 		s.log.Debug("close line", "error", err)
 	}
 }
@@ -192,11 +164,11 @@ func (s *session) connect(ctx context.Context) error {
 	var err error
 	for n := range dialsMost {
 		if n > 0 {
-			if e := pause(ctx, dialPause); e != nil {
+			if e := link.Pause(ctx, dialPause); e != nil {
 				return e
 			}
 		}
-		if err = s.dial(ctx); err == nil || errors.Is(err, errOver) || s.env.Link == terminal.Serial {
+		if err = s.dial(ctx); err == nil || errors.Is(err, link.ErrOver) || s.env.Link == terminal.Serial {
 			break
 		}
 	}
@@ -205,26 +177,10 @@ func (s *session) connect(ctx context.Context) error {
 
 // dial opens a line and waits until it is at rest.
 func (s *session) dial(ctx context.Context) error {
-	s.mu.Lock()
-	over := s.over
-	s.mu.Unlock()
-	if over {
-		return errOver
-	}
-	p, err := s.env.Dial(ctx)
-	if err != nil {
+	if err := s.held.Open(ctx, s.env.Dial, nil); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	if over = s.over; !over {
-		s.port = p
-	}
-	s.mu.Unlock()
-	if over {
-		_ = p.Close()
-		return errOver
-	}
-	s.line = link.NewSTX(p, format(s.lrc.Covers, s.lrc.Known), bodyLimit)
+	s.line = link.NewSTX(s.held.Port(), format(s.lrc.Covers, s.lrc.Known), bodyLimit)
 	quiet := glance
 	switch {
 	case s.env.Link == terminal.TCP:
@@ -254,20 +210,8 @@ func (s *session) unasked(heard []wire.STXEvent) {
 
 // settle ends a command that went to its end: the till has nothing more to say on a connection.
 func (s *session) settle() {
-	if h, ok := s.port.(interface{ CloseWrite() error }); ok && s.env.Link == terminal.TCP {
+	if h, ok := s.held.Port().(interface{ CloseWrite() error }); ok && s.env.Link == terminal.TCP {
 		_ = h.CloseWrite() // the connection is dropped before the next command
-	}
-}
-
-// pause waits.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
 	}
 }
 

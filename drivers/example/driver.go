@@ -1,7 +1,6 @@
 package example
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -45,5 +44,3 @@ func (o *Options) Validate() error {
 	}
 	return nil
 }
-
-var errOver = errors.New("the session is closed")

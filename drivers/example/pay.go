@@ -22,24 +22,24 @@ func (s *session) Pay(ctx context.Context, r terminal.Request, till terminal.Til
 		s.drop()
 		return terminal.Result{}, fmt.Errorf("%w: %w", terminal.ErrNotSent, err)
 	}
-	s.undecided.Store(true)
+	s.held.Undecided(true)
 	till.Progress(terminal.Progress{Stage: terminal.Sent})
 	out, err := s.dialogue(ctx, line, r, till)
 	if err != nil { // whatever it is, it proves nothing: the engine will ask
 		s.drop()
 	}
-	s.undecided.Store(false)
+	s.held.Undecided(false)
 	return out, err
 }
 
 // Cancel asks the terminal to give the payment up. It does not block: the dialogue is waked, and says C itself.
 func (s *session) Cancel() {
 	s.cancel.Store(true)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.line != nil {
-		s.line.Poke()
-	}
+	s.held.Do(func() {
+		if s.line != nil {
+			s.line.Poke()
+		}
+	})
 }
 
 func (s *session) dialogue(ctx context.Context, line *link.STX, r terminal.Request, till terminal.Till) (terminal.Result, error) {

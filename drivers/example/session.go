@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,13 +26,9 @@ type session struct {
 	env terminal.Env
 	tid string // who answered at first; another one is not talked to
 
-	undecided atomic.Bool // a money command was handed over, and its end is not known
-	cancel    atomic.Bool
-
-	mu   sync.Mutex // guards these against Close and Cancel
-	port terminal.Port
-	line *link.STX
-	over bool
+	held   link.Held
+	line   *link.STX // on the port that is held, guarded by it against Cancel; nil while it is closed
+	cancel atomic.Bool
 }
 
 // open starts a session: it dials and asks who is there. It moves no money, and after an error the line is closed.
@@ -54,69 +49,32 @@ func open(ctx context.Context, e terminal.Env, options any) (terminal.Session, e
 func (s *session) TerminalID() string { return s.tid }
 
 // Close ends the conversation for good. It may be called while a method waits, which then ends with an error.
-func (s *session) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.over = true
-	return s.hangUp()
-}
+func (s *session) Close() error { return s.held.Close() }
 
 // drop closes the line; the next method dials another.
 func (s *session) drop() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.hangUp(); err != nil {
+	if err := s.held.Drop(func() { s.line = nil }); err != nil {
 		s.env.Log.Debug("close line", "error", err)
 	}
-}
-
-// hangUp closes the line. Bytes of a money command that still wait on our side must not leave after we have given up: that
-// is what Abort is for. The caller holds mu.
-func (s *session) hangUp() error {
-	p := s.port
-	s.port, s.line = nil, nil
-	if p == nil {
-		return nil
-	}
-	if a, ok := p.(interface{ Abort() error }); ok && s.undecided.Load() {
-		return a.Abort()
-	}
-	return p.Close()
 }
 
 // connect makes sure of a line on which nothing is under way. What the terminal said while nobody listened is read and
 // forgotten here, so that it is not taken for an answer: what became of a payment is asked by its reference.
 func (s *session) connect(ctx context.Context) (*link.STX, error) {
-	s.mu.Lock()
-	line, over := s.line, s.over
-	s.mu.Unlock()
-	if over {
-		return nil, errOver
-	}
-	if line != nil {
-		if _, err := line.Drain(ctx, quiet); err == nil || ctx.Err() != nil {
-			return line, err
+	if s.line != nil {
+		if _, err := s.line.Drain(ctx, quiet); err == nil || ctx.Err() != nil {
+			return s.line, err
 		}
 		s.drop() // the idle line has died; a new one is no repetition of anything
 	}
-	p, err := s.env.Dial(ctx)
-	if err != nil {
+	if err := s.held.Open(ctx, s.env.Dial, func(p terminal.Port) { s.line = link.NewSTX(p, format(), bodyLimit) }); err != nil {
 		return nil, err
 	}
-	line = link.NewSTX(p, format(), bodyLimit)
-	s.mu.Lock()
-	if over = s.over; !over {
-		s.port, s.line = p, line
-	}
-	s.mu.Unlock()
-	if over {
-		return nil, errors.Join(errOver, p.Close())
-	}
-	if _, err := line.Drain(ctx, quiet); err != nil {
+	if _, err := s.line.Drain(ctx, quiet); err != nil {
 		s.drop()
 		return nil, err
 	}
-	return line, nil
+	return s.line, nil
 }
 
 // greet makes sure of a line, and that the terminal on it is the one of this session.

@@ -48,11 +48,11 @@ func (s *session) Void(ctx context.Context, r terminal.Request, sale terminal.Re
 // Cancel asks the terminal to give up the running payment (A14).
 func (s *session) Cancel() {
 	s.cancelled.Store(true)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.line != nil {
-		s.line.Poke()
-	}
+	s.held.Do(func() {
+		if s.line != nil {
+			s.line.Poke()
+		}
+	})
 }
 
 // transact makes sure of the terminal and of the mark, hands a money command to the line once, and hears its result.
@@ -65,7 +65,7 @@ func (s *session) transact(ctx context.Context, r terminal.Request, till termina
 		s.settle()
 		return terminal.Result{}, fmt.Errorf("%w: %w", terminal.ErrNotSent, err)
 	}
-	s.undecided.Store(true)
+	s.held.Undecided(true)
 	d := &dialogue{s: s, till: till, r: r, kind: kind, cmd: cmd}
 	out, err := d.run(ctx)
 	s.began = time.Now()
@@ -73,7 +73,7 @@ func (s *session) transact(ctx context.Context, r terminal.Request, till termina
 		s.loose = true
 		s.drop()
 	}
-	s.undecided.Store(false)
+	s.held.Undecided(false)
 	if out.Mark.Known() {
 		s.last = out.Mark
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/link"
 )
 
 const (
@@ -67,7 +68,7 @@ func (s *session) Recover(ctx context.Context, a terminal.Attempt) (terminal.Res
 	defer s.settle()
 	for n := range 2 {
 		if n > 0 {
-			if err := pause(ctx, askPause); err != nil {
+			if err := link.Pause(ctx, askPause); err != nil {
 				return terminal.Result{}, err
 			}
 		}
@@ -83,7 +84,7 @@ func (s *session) Recover(ctx context.Context, a terminal.Attempt) (terminal.Res
 		case !f.absent:
 			return terminal.Result{Code: f.r.code, Text: "The terminal does not tell whether it has the payment. " + f.r.sentence()}, nil
 		case time.Since(s.began) < restAfter:
-			if err := pause(ctx, askPause); err != nil {
+			if err := link.Pause(ctx, askPause); err != nil {
 				return terminal.Result{}, err
 			}
 			return terminal.Result{}, fmt.Errorf("%w: it has no such payment yet, and the command may still be on its way", terminal.ErrBusy)

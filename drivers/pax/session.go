@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,7 +25,6 @@ const (
 )
 
 var (
-	errOver    = errors.New("the session is closed")
 	errNak     = fmt.Errorf("%w the command (NAK)", terminal.ErrRefused)
 	errDamaged = errors.New("what the terminal says came damaged three times")
 	errOther   = errors.New("another terminal answers than the one that this conversation began with")
@@ -38,17 +36,14 @@ type session struct {
 	env terminal.Env
 	log *slog.Logger
 
-	mu   sync.Mutex // guards these three against Close and Cancel
-	port terminal.Port
-	line *link.STX // on port; nil while it is closed
-	over bool
+	held link.Held
+	line *link.STX // on the port that is held, guarded by it against Cancel; nil while it is closed
 
 	loose     bool // something of an earlier command may still come
 	serial    string
 	software  string
 	last      terminal.Mark // what the engine has
 	began     time.Time     // when a money command was under way last, or this session began
-	undecided atomic.Bool
 	cancelled atomic.Bool
 }
 
@@ -80,32 +75,10 @@ func open(ctx context.Context, e terminal.Env, options any) (terminal.Session, e
 func (s *session) TerminalID() string { return s.serial }
 
 // Close ends the conversation for good. It may be called while another goroutine is inside a method, which then ends with an error.
-func (s *session) Close() error {
-	s.mu.Lock()
-	s.over = true
-	p := s.port
-	s.mu.Unlock()
-	return s.hangUp(p)
-}
-
-// hangUp closes a line; nil is none. While a money command is undecided, what of it still waits on our side must not reach the
-// terminal any more.
-func (s *session) hangUp(p terminal.Port) error {
-	if p == nil {
-		return nil
-	}
-	if a, ok := p.(interface{ Abort() error }); ok && s.undecided.Load() {
-		return a.Abort()
-	}
-	return p.Close()
-}
+func (s *session) Close() error { return s.held.Close() }
 
 func (s *session) drop() {
-	s.mu.Lock()
-	p := s.port
-	s.port, s.line = nil, nil
-	s.mu.Unlock()
-	if err := s.hangUp(p); err != nil {
+	if err := s.held.Drop(func() { s.line = nil }); err != nil {
 		s.log.Debug("close line", "error", err)
 	}
 }
@@ -127,23 +100,8 @@ func (s *session) connect(ctx context.Context) error {
 		s.log.Debug("the idle line is gone, or not at rest", "error", err)
 	}
 	s.drop()
-	s.mu.Lock()
-	over := s.over
-	s.mu.Unlock()
-	if over {
-		return errOver
-	}
-	p, err := s.env.Dial(ctx)
-	if err != nil {
+	if err := s.held.Open(ctx, s.env.Dial, func(p terminal.Port) { s.line = link.NewSTX(p, format(), bodyLimit) }); err != nil {
 		return err
-	}
-	s.mu.Lock()
-	if over = s.over; !over {
-		s.port, s.line = p, link.NewSTX(p, format(), bodyLimit)
-	}
-	s.mu.Unlock()
-	if over {
-		return errors.Join(errOver, p.Close())
 	}
 	if s.env.Link == terminal.TCP {
 		s.loose = false
@@ -197,7 +155,7 @@ func (s *session) await(ctx context.Context, want string, wait time.Duration) (r
 			acked, until = true, time.Now().Add(wait)
 		case e.Kind == wire.STXNak && !acked:
 			s.env.Quality.Refused()
-			if err := pause(ctx, nakPause); err != nil {
+			if err := link.Pause(ctx, nakPause); err != nil {
 				return reply{}, err
 			}
 			return reply{}, errNak
@@ -305,15 +263,4 @@ func (s *session) idle(ctx context.Context) (reply, error) {
 	}
 	s.serial, s.software = serial, r.field(9)
 	return r, nil
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

@@ -51,12 +51,12 @@ func (b *british) TerminalID() string { return b.tid }
 
 // Cancel has CMD=CANCEL sent while a payment runs. The payment's own result decides.
 func (b *british) Cancel() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.line != nil {
-		b.cancel.Store(true)
-		b.line.Poke()
-	}
+	b.held.Do(func() {
+		if b.line != nil {
+			b.cancel.Store(true)
+			b.line.Poke()
+		}
+	})
 }
 
 // ask runs a command that moves no money. The answer is the first that mine takes; results of payments that come meanwhile
@@ -366,7 +366,7 @@ func (b *british) found(a terminal.Attempt, last stray, number int, h terminal.H
 	case unchanged && b.env.Link == terminal.TCP && time.Since(b.doubt) < travel:
 		return terminal.Result{}, fmt.Errorf("%w: the command may still be on its way in the network", terminal.ErrBusy)
 	case unchanged:
-		b.undecided.Store(false)
+		b.held.Undecided(false)
 		return terminal.Result{
 			Outcome: terminal.Declined, Proof: terminal.UnchangedMark, Mark: a.Mark, Raw: support(last.raw),
 			Text: "The terminal is ready and has made nothing since.",
@@ -385,7 +385,7 @@ func (b *british) found(a terminal.Attempt, last stray, number int, h terminal.H
 	}
 	out.Proof = terminal.LastRecord
 	b.last, b.known = mark, time.Now()
-	b.undecided.Store(false)
+	b.held.Undecided(false)
 	return out, nil
 }
 

@@ -69,12 +69,12 @@ func (f *french) numberOf(reference string) int {
 // mend dials again until it succeeds or a time has come. The command is not sent again; the terminal brings its result by
 // itself, to whoever listens then.
 func (f *french) mend(ctx context.Context, until time.Time) bool {
-	f.undecided.Store(true)
+	f.held.Undecided(true)
 	for {
 		f.drop()
 		if err := f.begin(ctx); err == nil {
 			return true
-		} else if errors.Is(err, errOver) {
+		} else if errors.Is(err, link.ErrOver) {
 			return false
 		}
 		pause := time.NewTimer(time.Second)
@@ -146,7 +146,7 @@ func (f *french) Recover(ctx context.Context, a terminal.Attempt) (terminal.Resu
 	}
 	for {
 		if late, ok := f.lateAnswer(number, a.Request); ok && late.Currency == a.Amount.Currency.Numeric {
-			f.undecided.Store(false)
+			f.held.Undecided(false)
 			out := judgeFrench(late.answer, late.raw, a.Request)
 			out.Text = "The terminal told the result late: " + out.Text
 			return out, nil

@@ -51,7 +51,7 @@ func (d *dialogue) run(ctx context.Context, underWay func(context.Context) error
 	defer func() { s.doubt = time.Now() }()
 	switch {
 	case errors.Is(err, link.ErrNotTaken):
-		s.undecided.Store(false)
+		s.held.Undecided(false)
 		return terminal.Result{Outcome: terminal.Declined, Proof: terminal.Refused, Text: "The terminal could not read the command and refused it each time; check the cable and the line's settings."}, nil
 	case err == nil:
 		d.till.Progress(terminal.Progress{Stage: terminal.Started, Text: "The terminal has the sum."})
@@ -66,7 +66,7 @@ func (d *dialogue) run(ctx context.Context, underWay func(context.Context) error
 		s.drop()
 		return terminal.Result{}, err
 	}
-	s.undecided.Store(d.result.Outcome == terminal.Unknown)
+	s.held.Undecided(d.result.Outcome == terminal.Unknown)
 	d.till.Progress(terminal.Progress{Stage: terminal.Acknowledged})
 	return *d.result, nil
 }
@@ -74,7 +74,7 @@ func (d *dialogue) run(ctx context.Context, underWay func(context.Context) error
 func (d *dialogue) leaving() {
 	d.sent = true
 	d.s.late = nil // what came before is of no payment that will be asked about
-	d.s.undecided.Store(true)
+	d.s.held.Undecided(true)
 	d.till.Progress(terminal.Progress{Stage: terminal.Sent})
 }
 

@@ -3,12 +3,10 @@ package telium
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,8 +19,6 @@ const (
 	lateMost  = 8                     // results that nobody waited for, kept for Recover
 )
 
-var errOver = errors.New("the session is closed")
-
 // session is one conversation with one terminal, what both dialects share.
 //
 // The terminal speaks whenever it wants to. So somebody reads at all times: the method that is under way, or the watch
@@ -32,18 +28,15 @@ type session struct {
 	env terminal.Env
 	log *slog.Logger
 
-	mu   sync.Mutex // guards these against Cancel and Close
-	port terminal.Port
-	line carrier // nil while the line is closed
-	over bool    // Close was called
+	held link.Held
+	line carrier // on the port that is held, guarded by it against Cancel; nil while it is closed
 
 	idle   link.Watch  // between two methods
 	cancel atomic.Bool // somebody wants the running payment given up
 
-	told      string      // the last answer of a payment that the terminal gave, masked
-	late      []stray     // answers of payments that nobody waited for
-	undecided atomic.Bool // a money command may have been written, and its outcome is not known
-	doubt     time.Time   // when a money command was under way last, or this session began, for all we know
+	told  string    // the last answer of a payment that the terminal gave, masked
+	late  []stray   // answers of payments that nobody waited for
+	doubt time.Time // when a money command was under way last, or this session began, for all we know
 }
 
 // stray is an answer that nobody waited for.
@@ -61,38 +54,27 @@ func (s *session) begin(ctx context.Context) error {
 // connect is begin, and tells whether the line was opened anew.
 func (s *session) connect(ctx context.Context) (anew bool, err error) {
 	s.idle.Stop()
-	s.mu.Lock()
-	over, line := s.over, s.line
-	s.mu.Unlock()
 	switch {
-	case over:
-		return false, errOver
-	case line != nil:
-		err := line.Drain(ctx, restQuiet)
+	case s.held.Over():
+		return false, link.ErrOver
+	case s.line != nil:
+		err := s.line.Drain(ctx, restQuiet)
 		if err == nil || ctx.Err() != nil {
 			return false, err
 		}
 		s.log.Debug("the idle line is gone, or not at rest", "error", err)
 		s.drop()
 	}
-	p, err := s.env.Dial(ctx)
+	err = s.held.Open(ctx, s.env.Dial, func(p terminal.Port) {
+		s.line = newStream(p, s.env.Quality)
+		if s.env.Link == terminal.Serial {
+			s.line = link.NewExchange(p, maxBody, s.env.Quality)
+		}
+	})
 	if err != nil {
 		return false, err
 	}
-	line = carrier(newStream(p, s.env.Quality))
-	if s.env.Link == terminal.Serial {
-		line = link.NewExchange(p, maxBody, s.env.Quality)
-	}
-	s.mu.Lock()
-	if over = s.over; !over {
-		s.port, s.line = p, line
-	}
-	s.mu.Unlock()
-	if over {
-		_ = p.Close() // nothing was said on it
-		return false, errOver
-	}
-	if err := line.Drain(ctx, restQuiet); err != nil {
+	if err := s.line.Drain(ctx, restQuiet); err != nil {
 		s.drop()
 		return false, err
 	}
@@ -101,11 +83,8 @@ func (s *session) connect(ctx context.Context) (anew bool, err error) {
 
 // watch reads until the next begin: it answers the terminal's ENQ and keep-alives, and keeps results that come late.
 func (s *session) watch() {
-	s.mu.Lock()
-	line, over := s.line, s.over
-	s.mu.Unlock()
-	if line != nil && !over {
-		s.idle.Start(line, s.unasked)
+	if s.line != nil && !s.held.Over() {
+		s.idle.Start(s.line, s.unasked)
 	}
 }
 
@@ -147,35 +126,15 @@ func (s *session) lateAnswer(number int, r terminal.Request) (stray, bool) {
 
 // drop closes the line, since where the dialogue on it stands is not known.
 func (s *session) drop() {
-	s.mu.Lock()
-	p := s.port
-	s.port, s.line = nil, nil
-	s.mu.Unlock()
-	if err := s.hangUp(p); err != nil {
+	if err := s.held.Drop(func() { s.line = nil }); err != nil {
 		s.log.Debug("close line", "error", err)
 	}
-}
-
-// hangUp closes a port; nil is none. While a money command is undecided it is aborted: bytes of it that still wait on our
-// side must not reach the terminal afterwards.
-func (s *session) hangUp(p terminal.Port) error {
-	if p == nil {
-		return nil
-	}
-	if a, ok := p.(interface{ Abort() error }); ok && s.undecided.Load() {
-		return a.Abort()
-	}
-	return p.Close()
 }
 
 // Close ends the conversation for good. It may be called while another goroutine is inside a method, which then ends
 // with an error.
 func (s *session) Close() error {
-	s.mu.Lock()
-	s.over = true
-	p := s.port
-	s.mu.Unlock()
-	err := s.hangUp(p)
+	err := s.held.Close()
 	s.idle.Stop()
 	return err
 }

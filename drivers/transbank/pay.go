@@ -106,8 +106,8 @@ func (s *session) reread(ctx context.Context, till terminal.Till, void string) e
 
 // transact hands a money command to the line and hears the terminal to its result. After an error the line is closed.
 func (s *session) transact(ctx context.Context, d *dialogue) (terminal.Result, error) {
-	s.undecided.Store(true)
-	defer s.undecided.Store(false)
+	s.held.Undecided(true)
+	defer s.held.Undecided(false)
 	out, err := d.run(ctx)
 	if err != nil {
 		s.drop()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/link"
 )
 
 // ready makes sure of the line and of an idle terminal.
@@ -136,7 +137,7 @@ func (s *session) initialise(ctx context.Context) error {
 		case n == initTries || ctx.Err() != nil:
 			return err
 		}
-		if err := pause(ctx, 5*time.Second); err != nil {
+		if err := link.Pause(ctx, 5*time.Second); err != nil {
 			return err
 		}
 		if err := s.connect(ctx); err != nil {

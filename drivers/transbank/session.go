@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"tillbridge/terminal"
@@ -27,7 +25,6 @@ const (
 )
 
 var (
-	errOver  = errors.New("the session is closed")
 	errNak   = fmt.Errorf("%w the command itself (NAK)", terminal.ErrRefused)
 	errOther = errors.New("another terminal answers than the one that this conversation began with")
 )
@@ -38,11 +35,9 @@ type session struct {
 	env terminal.Env
 	log *slog.Logger
 
-	mu   sync.Mutex // guards these two against Close
-	port terminal.Port
-	over bool
+	held link.Held
 
-	line  *link.STX // on port; nil while it is closed
+	line  *link.STX // on the port that is held; nil while it is closed
 	loose bool      // the answer to something that was sent may still come
 	unmet bool      // since the line was opened the terminal has not told its number
 
@@ -52,7 +47,6 @@ type session struct {
 	told       string        // the last result that was heard, whole
 	listed     bool          // it told its list
 	noList     bool          // it does not know the list
-	undecided  atomic.Bool
 }
 
 // open starts a session: dial, poll, and read what the terminal has sold, which tells its number.
@@ -99,34 +93,12 @@ func (s *session) greet(ctx context.Context) error {
 }
 
 // Close ends the conversation for good. It may be called while another goroutine is inside a method, which then ends with an error.
-func (s *session) Close() error {
-	s.mu.Lock()
-	s.over = true
-	p := s.port
-	s.mu.Unlock()
-	return s.hangUp(p)
-}
-
-// hangUp closes a line; nil is none. While a money command is undecided, what of it still waits on our side must not reach the
-// terminal any more.
-func (s *session) hangUp(p terminal.Port) error {
-	if p == nil {
-		return nil
-	}
-	if a, ok := p.(interface{ Abort() error }); ok && s.undecided.Load() {
-		return a.Abort()
-	}
-	return p.Close()
-}
+func (s *session) Close() error { return s.held.Close() }
 
 // drop closes the line.
 func (s *session) drop() {
-	s.mu.Lock()
-	p := s.port
-	s.port = nil
-	s.mu.Unlock()
 	s.line = nil
-	if err := s.hangUp(p); err != nil {
+	if err := s.held.Drop(nil); err != nil {
 		s.log.Debug("close line", "error", err)
 	}
 }
@@ -147,26 +119,10 @@ func (s *session) connect(ctx context.Context) error {
 		s.log.Debug("the idle line is gone, or not at rest", "error", err)
 	}
 	s.drop()
-	s.mu.Lock()
-	over := s.over
-	s.mu.Unlock()
-	if over {
-		return errOver
-	}
-	p, err := s.env.Dial(ctx)
-	if err != nil {
+	if err := s.held.Open(ctx, s.env.Dial, nil); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	if over = s.over; !over {
-		s.port = p
-	}
-	s.mu.Unlock()
-	if over {
-		_ = p.Close()
-		return errOver
-	}
-	s.line = link.NewSTXBetween(p, ours(), theirs(s.o.Model), bodyLimit)
+	s.line = link.NewSTXBetween(s.held.Port(), ours(), theirs(s.o.Model), bodyLimit)
 	quiet := glance
 	if s.loose {
 		quiet = looseWait
@@ -227,16 +183,4 @@ func (s *session) meet(id string) error {
 	}
 	s.unmet = false
 	return s.known(id)
-}
-
-// pause waits.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
