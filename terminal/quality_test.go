@@ -31,9 +31,8 @@ func TestQualityCounts(t *testing.T) {
 
 // A line is noisy while trouble is recent, and is forgiven by good messages alone.
 func TestQualityForgets(t *testing.T) {
-	q := &Quality{}
 	for n, want := range map[int]bool{4: false, 5: true} {
-		q = &Quality{}
+		q := &Quality{}
 		for range n {
 			q.BadCheck()
 		}
@@ -41,7 +40,8 @@ func TestQualityForgets(t *testing.T) {
 			t.Errorf("%d bad messages: noisy is %v", n, !want)
 		}
 	}
-	for range 5 {
+	q := &Quality{}
+	for range 10 {
 		q.BadCheck()
 	}
 	for range recentMessages - 10 {
