@@ -52,6 +52,39 @@ func (m Message) Matches(b []byte) bool {
 	return true
 }
 
+// What a search finds that is no terminal of the protocol.
+var (
+	ErrNobody = errors.New("no answer")
+	ErrAlien  = errors.New("something answers, and not as a terminal of this protocol does")
+	ErrEcho   = errors.New("what is sent comes back: the line has an echo, or a plug that joins its two ends, and no terminal")
+)
+
+// searchQuiet is how long a stranger is listened to before anything is said.
+const searchQuiet = 300 * time.Millisecond
+
+// Approach begins a search (Driver.Identify): it dials a stranger and listens first. Where speaks says of what was heard that
+// it is the protocol, somebody's dialogue is under way: the port is nil and the identity says that nothing was asked. Where
+// the port is not nil the stranger may be asked, and the caller closes it.
+func Approach(ctx context.Context, e Env, speaks func(heard []byte) bool) (Port, Identity, error) {
+	p, err := e.Dial(ctx)
+	if err != nil {
+		return nil, Identity{}, err
+	}
+	heard, err := Overhear(ctx, p, searchQuiet)
+	var id Identity
+	switch {
+	case speaks(heard):
+		id.Text = "It is in the middle of something, such as a payment of another till, so it was not asked anything. Ask again when its display is at rest."
+		err = nil
+	case err == nil && e.Link == TCP && len(heard) > 0:
+		err = fmt.Errorf("%w: it spoke first", ErrAlien)
+	case err == nil:
+		return p, id, nil
+	}
+	_ = p.Close() // nothing was said on it
+	return nil, id, err
+}
+
 // ErrTalking is wrapped by the error of an Overhear whose line does not come to rest.
 var ErrTalking = errors.New("the device talks without being asked")
 

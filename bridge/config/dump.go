@@ -115,6 +115,9 @@ func flow(v reflect.Value, secret bool) string {
 	}
 	if m, ok := v.Interface().(encoding.TextMarshaler); ok {
 		if text, err := m.MarshalText(); err == nil {
+			if len(text) == 0 {
+				return `""`
+			}
 			return string(text)
 		}
 	}

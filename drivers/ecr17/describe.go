@@ -2,7 +2,6 @@ package ecr17
 
 import (
 	"fmt"
-	"strings"
 
 	"tillbridge/terminal"
 	"tillbridge/terminal/wire"
@@ -11,49 +10,18 @@ import (
 // describe tells in one line what bytes on the line mean, for the wire trace. Of a message only fields that are known are told, and no
 // card number.
 func describe(_ terminal.LinkKind, sent bool, b []byte) string {
-	var parts []string
-	r := wire.NewSTXReader(format(wire.CoverAll, false), bodyLimit)
-	rubbish, begun := 0, 0
-	add := func(part string) {
-		if rubbish > 0 {
-			parts = append(parts, fmt.Sprintf("noise(%d)", rubbish))
+	return wire.NewSTXReader(format(wire.CoverAll, false), bodyLimit).Describe(b, func(e wire.STXEvent) string {
+		m, ok := parse(e.Body)
+		switch {
+		case e.Kind == wire.STXProgress:
+			return fmt.Sprintf("progress %q", terminal.MaskCardNumbers(words(string(e.Body))))
+		case !ok:
+			return fmt.Sprintf("message(%d)", len(e.Body))
+		case sent:
+			return "[" + describeCommand(m) + "]"
 		}
-		parts, rubbish = append(parts, part), 0
-	}
-	for i, c := range b {
-		if !r.Partial() {
-			begun = i
-		}
-		switch e := r.Feed(c); e.Kind {
-		case wire.STXNothing:
-		case wire.STXFrame:
-			m, ok := parse(e.Body)
-			switch {
-			case !ok:
-				add(fmt.Sprintf("message(%d)", len(e.Body)))
-			case sent:
-				add("[" + describeCommand(m) + "]")
-			default:
-				add("[" + describeAnswer(m) + "]")
-			}
-		case wire.STXAck:
-			add("ACK")
-		case wire.STXNak:
-			add("NAK")
-		case wire.STXProgress:
-			add(fmt.Sprintf("progress %q", terminal.MaskCardNumbers(words(string(e.Body)))))
-		case wire.STXBadLRC, wire.STXTooLong:
-			add(fmt.Sprintf("damaged(%s, %d)", e.Kind, i+1-begun))
-		default:
-			rubbish++
-		}
-	}
-	if r.Partial() {
-		add(fmt.Sprintf("unfinished(%d)", len(b)-begun))
-	} else if rubbish > 0 {
-		parts = append(parts, fmt.Sprintf("noise(%d)", rubbish))
-	}
-	return strings.Join(parts, " ")
+		return "[" + describeAnswer(m) + "]"
+	})
 }
 
 func describeCommand(m message) string {

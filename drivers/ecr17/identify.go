@@ -4,24 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/link"
 	"tillbridge/terminal/wire"
 )
 
-// Times of a search.
-const (
-	overhear     = 300 * time.Millisecond
-	identifyWait = 2500 * time.Millisecond
-	identifyMost = 32 // things that are heard
-)
-
-var (
-	errNobody = errors.New("no answer")
-	errAlien  = errors.New("something answers, and not as an ECR17 terminal does")
-)
+const identifyWait = 2500 * time.Millisecond
 
 // usbIDs are terminals that are sold in Italy too, by the ids under which they are commonly known.
 func usbIDs() []terminal.USBID {
@@ -56,28 +46,30 @@ func asks() []terminal.Message {
 // answer in the layout of the paper whose check byte holds. The iSelf terminals, which share the frames and not the messages, have
 // another layout.
 func identify(ctx context.Context, e terminal.Env) (terminal.Identity, error) {
-	p, err := e.Dial(ctx)
-	if err != nil {
-		return terminal.Identity{}, err
+	p, id, err := terminal.Approach(ctx, e, busy)
+	if p == nil {
+		return id, err
 	}
 	defer p.Close()
-	heard, err := terminal.Overhear(ctx, p, overhear)
-	switch {
-	case busy(heard):
-		return terminal.Identity{Text: "It is in the middle of something, such as a payment of another till, so it was not asked anything. Ask again when its display is at rest."}, nil
-	case err != nil:
-		return terminal.Identity{}, err
-	case e.Link == terminal.TCP && len(heard) > 0:
-		return terminal.Identity{}, fmt.Errorf("%w: it spoke first", errAlien)
-	}
-	f := &search{port: p, reader: wire.NewSTXReader(format(wire.CoverAll, false), bodyLimit)}
-	for _, c := range coverages() {
-		id, refused, err := f.ask(ctx, c)
-		if !refused {
+	for n, c := range coverages() {
+		line := link.NewSTXBetween(p, format(c, true), format(wire.CoverAll, false), bodyLimit)
+		answer, err := link.Ask(ctx, line, register{terminalID: "00000000"}.status(), identifyWait)
+		switch {
+		case errors.Is(err, terminal.ErrNobody) && n > 0:
+			return id, terminal.ErrAlien // it said NAK before
+		case err != nil:
 			return id, err
+		case answer.Kind == wire.STXNak:
+			continue
 		}
+		id, ok := identity(answer.Body)
+		if !ok {
+			return id, terminal.ErrAlien
+		}
+		_ = line.Ack() // what it said holds whether this arrives or not
+		return id, nil
 	}
-	return terminal.Identity{}, fmt.Errorf("%w: it says NAK to the status request, as such a terminal does that compares its number; try the driver with its terminal_id", errAlien)
+	return id, fmt.Errorf("%w: it says NAK to the status request, as such a terminal does that compares its number; try the driver with its terminal_id", terminal.ErrAlien)
 }
 
 // busy tells whether a message of the protocol has come unasked: a result or a part of a receipt.
@@ -91,51 +83,6 @@ func busy(heard []byte) bool {
 		}
 	}
 	return false
-}
-
-// search is a status request to something that may be a terminal.
-type search struct {
-	port   terminal.Port
-	reader *wire.STXReader
-	bytes  int
-}
-
-// ask asks in one coverage; refused means that the answer was NAK.
-func (f *search) ask(ctx context.Context, c wire.Covers) (id terminal.Identity, refused bool, err error) {
-	sent := register{terminalID: "00000000"}.status()
-	if _, err := f.port.Write(format(c, true).Append(nil, sent)); err != nil {
-		return id, false, err
-	}
-	buf := make([]byte, 1024)
-	for n, until := 0, time.Now().Add(identifyWait); n < identifyMost; n++ {
-		got, err := terminal.ReadUntil(ctx, f.port, buf, until)
-		f.bytes += got
-		for _, b := range buf[:got] {
-			switch e := f.reader.Feed(b); e.Kind {
-			case wire.STXNak:
-				return id, true, nil
-			case wire.STXFrame:
-				if string(e.Body) == string(sent) {
-					return id, false, errors.New("what is sent comes back: the line has an echo, or a plug that joins its two ends, and no terminal")
-				}
-				id, ok := identity(e.Body)
-				if !ok {
-					return id, false, errAlien
-				}
-				_, _ = f.port.Write(format(c, true).AppendAck(nil, wire.ACK)) // what it said holds whether this arrives or not
-				return id, false, nil
-			}
-		}
-		switch {
-		case errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil && f.bytes == 0:
-			return id, false, errNobody
-		case errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil:
-			return id, false, errAlien
-		case err != nil:
-			return id, false, err
-		}
-	}
-	return id, false, errAlien
 }
 
 // identity is what the answer to s says; false where the message is none in its long form.

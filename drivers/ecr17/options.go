@@ -3,8 +3,10 @@ package ecr17
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"tillbridge/terminal"
 	"tillbridge/terminal/wire"
 )
 
@@ -43,25 +45,21 @@ const (
 	ExtendedNo
 )
 
-// UnmarshalText reads "auto", "yes" or "no".
+var extendedWords = terminal.Choice[Extended]{"auto", "yes", "no"}
+
+// UnmarshalText reads "auto", "yes" or "no"; YAML's true and false are yes and no.
 func (x *Extended) UnmarshalText(b []byte) error {
 	switch string(b) {
-	case "auto":
-		*x = ExtendedAuto
-	case "yes", "true":
-		*x = ExtendedYes
-	case "no", "false":
-		*x = ExtendedNo
-	default:
-		return fmt.Errorf("%q is not known; write auto, yes or no", b)
+	case "true":
+		b = []byte("yes")
+	case "false":
+		b = []byte("no")
 	}
-	return nil
+	return extendedWords.Read(x, b)
 }
 
 // MarshalText writes what UnmarshalText reads.
-func (x Extended) MarshalText() ([]byte, error) {
-	return []byte(map[Extended]string{ExtendedAuto: "auto", ExtendedYes: "yes", ExtendedNo: "no"}[x]), nil
-}
+func (x Extended) MarshalText() ([]byte, error) { return extendedWords.Write(x) }
 
 // LRC is the coverage of the check byte, or none yet.
 type LRC struct {
@@ -69,33 +67,24 @@ type LRC struct {
 	Known  bool
 }
 
+// lrcOf are the values of lrcWords.
+var lrcOf = [...]LRC{{Covers: wire.CoverAll}, {wire.CoverAll, true}, {wire.CoverBodyETX, true}, {wire.CoverSTXBody, true}, {wire.CoverBody, true}}
+
+var lrcWords = terminal.Choice[uint8]{"auto", "full", "no-stx", "no-etx", "text"}
+
 // UnmarshalText reads "auto", "full" (STX to ETX), "no-stx", "no-etx" or "text" (neither).
 func (l *LRC) UnmarshalText(b []byte) error {
-	switch string(b) {
-	case "auto":
-		*l = LRC{Covers: wire.CoverAll}
-	case "full":
-		*l = LRC{wire.CoverAll, true}
-	case "no-stx":
-		*l = LRC{wire.CoverBodyETX, true}
-	case "no-etx":
-		*l = LRC{wire.CoverSTXBody, true}
-	case "text":
-		*l = LRC{wire.CoverBody, true}
-	default:
-		return fmt.Errorf("%q is not known; write auto, full, no-stx, no-etx or text", b)
+	n := uint8(0)
+	if err := lrcWords.Read(&n, b); err != nil {
+		return err
 	}
+	*l = lrcOf[n]
 	return nil
 }
 
 // MarshalText writes what UnmarshalText reads.
 func (l LRC) MarshalText() ([]byte, error) {
-	if !l.Known {
-		return []byte("auto"), nil
-	}
-	return []byte(map[wire.Covers]string{
-		wire.CoverAll: "full", wire.CoverBodyETX: "no-stx", wire.CoverSTXBody: "no-etx", wire.CoverBody: "text",
-	}[l.Covers]), nil
+	return lrcWords.Write(uint8(max(0, slices.Index(lrcOf[:], l))))
 }
 
 // Receipts says who prints a payment's receipts.
@@ -107,23 +96,13 @@ const (
 	RegisterPrints
 )
 
+var receiptsWords = terminal.Choice[Receipts]{"terminal", "register"}
+
 // UnmarshalText reads "terminal" or "register".
-func (r *Receipts) UnmarshalText(b []byte) error {
-	switch string(b) {
-	case "terminal":
-		*r = TerminalPrints
-	case "register":
-		*r = RegisterPrints
-	default:
-		return fmt.Errorf("%q is not known; write terminal or register", b)
-	}
-	return nil
-}
+func (r *Receipts) UnmarshalText(b []byte) error { return receiptsWords.Read(r, b) }
 
 // MarshalText writes what UnmarshalText reads.
-func (r Receipts) MarshalText() ([]byte, error) {
-	return []byte(map[Receipts]string{TerminalPrints: "terminal", RegisterPrints: "register"}[r]), nil
-}
+func (r Receipts) MarshalText() ([]byte, error) { return receiptsWords.Write(r) }
 
 // NewOptions are the defaults, which fit most terminals.
 func NewOptions() *Options {

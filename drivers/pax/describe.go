@@ -10,39 +10,8 @@ import (
 
 // describe tells in one line what bytes on the line mean, for the wire trace: the fields that hold nothing of a card.
 func describe(_ terminal.LinkKind, sent bool, b []byte) string {
-	var parts []string
-	reader := wire.NewSTXReader(format(), bodyLimit)
-	rubbish, begun := 0, 0
-	add := func(part string) {
-		if rubbish > 0 {
-			parts = append(parts, fmt.Sprintf("noise(%d)", rubbish))
-		}
-		parts, rubbish = append(parts, part), 0
-	}
-	words := map[wire.STXKind]string{wire.STXAck: "ACK", wire.STXNak: "NAK", wire.STXEnquiry: "ENQ", wire.STXEnd: "EOT"}
-	for i, c := range b {
-		if !reader.Partial() {
-			begun = i
-		}
-		switch e := reader.Feed(c); e.Kind {
-		case wire.STXFrame:
-			add("[" + describeBody(sent, string(e.Body)) + "]")
-		case wire.STXBadLRC, wire.STXTooLong:
-			add(fmt.Sprintf("damaged(%s, %d)", e.Kind, i+1-begun))
-		case wire.STXGarbage:
-			rubbish++
-		case wire.STXNothing:
-		default:
-			add(words[e.Kind])
-		}
-	}
-	switch {
-	case reader.Partial():
-		add(fmt.Sprintf("unfinished(%d)", len(b)-begun))
-	case rubbish > 0:
-		parts = append(parts, fmt.Sprintf("noise(%d)", rubbish))
-	}
-	return strings.Join(parts, " ")
+	r := wire.NewSTXReader(format(), bodyLimit)
+	return r.Describe(b, func(e wire.STXEvent) string { return "[" + describeBody(sent, string(e.Body)) + "]" })
 }
 
 func describeBody(sent bool, body string) string {

@@ -15,39 +15,8 @@ func describe(k terminal.LinkKind, sent bool, b []byte) string {
 	if k == terminal.TCP {
 		return describeStream(sent, b)
 	}
-	var parts []string
-	reader := wire.NewSTXReader(wire.STXFormat{Covers: wire.CoverBodyETX}, maxBody)
-	rubbish, begun := 0, 0
-	add := func(part string) {
-		if rubbish > 0 {
-			parts = append(parts, fmt.Sprintf("noise(%d)", rubbish))
-		}
-		parts, rubbish = append(parts, part), 0
-	}
-	words := map[wire.STXKind]string{wire.STXAck: "ACK", wire.STXNak: "NAK", wire.STXEnquiry: "ENQ", wire.STXEnd: "EOT"}
-	for i, c := range b {
-		if !reader.Partial() {
-			begun = i
-		}
-		switch e := reader.Feed(c); e.Kind {
-		case wire.STXFrame:
-			add("[" + describeBody(sent, e.Body) + "]")
-		case wire.STXBadLRC, wire.STXTooLong:
-			add(fmt.Sprintf("damaged(%s, %d)", e.Kind, i+1-begun))
-		case wire.STXGarbage:
-			rubbish++
-		case wire.STXNothing:
-		default:
-			add(words[e.Kind])
-		}
-	}
-	switch {
-	case reader.Partial():
-		add(fmt.Sprintf("unfinished(%d)", len(b)-begun))
-	case rubbish > 0:
-		parts = append(parts, fmt.Sprintf("noise(%d)", rubbish))
-	}
-	return strings.Join(parts, " ")
+	r := wire.NewSTXReader(wire.STXFormat{Covers: wire.CoverBodyETX}, maxBody)
+	return r.Describe(b, func(e wire.STXEvent) string { return "[" + describeBody(sent, e.Body) + "]" })
 }
 
 func describeStream(sent bool, b []byte) string {

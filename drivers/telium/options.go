@@ -1,9 +1,12 @@
 package telium
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"time"
+
+	"tillbridge/terminal"
 )
 
 // Options are the driver's own settings. NewOptions fills in the defaults.
@@ -36,18 +39,13 @@ const (
 	Britain
 )
 
+var dialectWords = terminal.Choice[Dialect]{"", "fr", "uk"}
+
 // UnmarshalText reads "fr" or "uk".
-func (d *Dialect) UnmarshalText(b []byte) error {
-	switch string(b) {
-	case "fr":
-		*d = France
-	case "uk":
-		*d = Britain
-	default:
-		return fmt.Errorf("%q is not known; write fr or uk", b)
-	}
-	return nil
-}
+func (d *Dialect) UnmarshalText(b []byte) error { return dialectWords.Read(d, b) }
+
+// MarshalText writes what UnmarshalText reads.
+func (d Dialect) MarshalText() ([]byte, error) { return dialectWords.Write(d) }
 
 // Variant is a version of the French protocol.
 type Variant uint8
@@ -58,18 +56,13 @@ const (
 	E
 )
 
-// UnmarshalText reads "e" or "e+".
-func (v *Variant) UnmarshalText(b []byte) error {
-	switch string(b) {
-	case "e+", "E+":
-		*v = EPlus
-	case "e", "E":
-		*v = E
-	default:
-		return fmt.Errorf("%q is not known; write e+ or e", b)
-	}
-	return nil
-}
+var variantWords = terminal.Choice[Variant]{"e+", "e"}
+
+// UnmarshalText reads "e+" or "e".
+func (v *Variant) UnmarshalText(b []byte) error { return variantWords.Read(v, bytes.ToLower(b)) }
+
+// MarshalText writes what UnmarshalText reads.
+func (v Variant) MarshalText() ([]byte, error) { return variantWords.Write(v) }
 
 // Answer is the form of a French answer.
 type Answer uint8
@@ -80,18 +73,13 @@ const (
 	ShortAnswer
 )
 
+var answerWords = terminal.Choice[Answer]{"full", "short"}
+
 // UnmarshalText reads "full" or "short".
-func (a *Answer) UnmarshalText(b []byte) error {
-	switch string(b) {
-	case "full":
-		*a = FullAnswer
-	case "short":
-		*a = ShortAnswer
-	default:
-		return fmt.Errorf("%q is not known; write full or short", b)
-	}
-	return nil
-}
+func (a *Answer) UnmarshalText(b []byte) error { return answerWords.Read(a, b) }
+
+// MarshalText writes what UnmarshalText reads.
+func (a Answer) MarshalText() ([]byte, error) { return answerWords.Write(a) }
 
 // resultWait is how long a result may take (telium sheet 3).
 const resultWait = 180 * time.Second

@@ -23,41 +23,11 @@ func names(fn string) string {
 // describe tells in one line what bytes on the line mean, for the wire trace. Both rules of check bytes are taken, since it does not
 // know the model; of a message only fields are told that can hold no card number.
 func describe(_ terminal.LinkKind, sent bool, b []byte) string {
-	var parts []string
 	f := ours()
 	f.Accepts = []wire.Covers{wire.CoverAll}
-	r := wire.NewSTXReader(f, bodyLimit)
-	rubbish, begun := 0, 0
-	add := func(part string) {
-		if rubbish > 0 {
-			parts = append(parts, fmt.Sprintf("noise(%d)", rubbish))
-		}
-		parts, rubbish = append(parts, part), 0
-	}
-	for i, c := range b {
-		if !r.Partial() {
-			begun = i
-		}
-		switch e := r.Feed(c); e.Kind {
-		case wire.STXNothing:
-		case wire.STXFrame:
-			add("[" + describeMessage(e.Body, e.Covers == wire.CoverAll, sent) + "]")
-		case wire.STXAck:
-			add("ACK")
-		case wire.STXNak:
-			add("NAK")
-		case wire.STXBadLRC, wire.STXTooLong:
-			add(fmt.Sprintf("damaged(%s, %d)", e.Kind, i+1-begun))
-		default:
-			rubbish++
-		}
-	}
-	if r.Partial() {
-		add(fmt.Sprintf("unfinished(%d)", len(b)-begun))
-	} else if rubbish > 0 {
-		parts = append(parts, fmt.Sprintf("noise(%d)", rubbish))
-	}
-	return strings.Join(parts, " ")
+	return wire.NewSTXReader(f, bodyLimit).Describe(b, func(e wire.STXEvent) string {
+		return "[" + describeMessage(e.Body, e.Covers == wire.CoverAll, sent) + "]"
+	})
 }
 
 func describeMessage(body []byte, unattended, sent bool) string {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"tillbridge/terminal"
 )
 
 // Options are the driver's own settings. NewOptions fills in the defaults.
@@ -32,28 +34,15 @@ const (
 	Autoservicio
 )
 
+var modelWords = terminal.Choice[Model]{"integrado", "autoservicio"}
+
 // UnmarshalText reads "integrado" or "autoservicio".
-func (m *Model) UnmarshalText(b []byte) error {
-	switch string(b) {
-	case "integrado":
-		*m = Integrado
-	case "autoservicio":
-		*m = Autoservicio
-	default:
-		return fmt.Errorf("%q is not known; write integrado or autoservicio", b)
-	}
-	return nil
-}
+func (m *Model) UnmarshalText(b []byte) error { return modelWords.Read(m, b) }
 
 // MarshalText writes what UnmarshalText reads.
-func (m Model) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+func (m Model) MarshalText() ([]byte, error) { return modelWords.Write(m) }
 
-func (m Model) String() string {
-	if m == Autoservicio {
-		return "autoservicio"
-	}
-	return "integrado"
-}
+func (m Model) String() string { return modelWords[m] }
 
 // NewOptions are the defaults, which fit most terminals.
 func NewOptions() *Options { return &Options{CloseAtTerminal: true, PaymentTimeout: 180 * time.Second} }

@@ -13,16 +13,9 @@ import (
 
 // Times of a search.
 const (
-	overhear     = 300 * time.Millisecond // quiet, before anything is sent
 	identifyWait = 2500 * time.Millisecond
 	identifyEnd  = 5 * time.Second // from the answer, or the last message before the end, to the next
 	identifyMost = 64              // messages of the terminal that are heard
-)
-
-var (
-	errEcho   = errors.New("what is sent comes back: the line has an echo, or a plug that joins its two ends, and no terminal")
-	errNobody = errors.New("no answer")
-	errNotZVT = errors.New("something answers, and not as a ZVT terminal does")
 )
 
 // usbIDs are terminals that are sold with ZVT too, by the ids under which they are commonly known.
@@ -66,25 +59,17 @@ func asks() []terminal.Message {
 // A line at another speed does no harm: what the terminal makes of our bytes is not a frame, for which two marks, a
 // length and a CRC must fit, and it drops them 200 ms after the last (T1). What it says to that is none for us.
 func identify(ctx context.Context, e terminal.Env) (terminal.Identity, error) {
-	p, err := e.Dial(ctx)
-	if err != nil {
-		return terminal.Identity{}, err
+	s := &search{serial: e.Link == terminal.Serial, frames: NewSerialReader()}
+	p, id, err := terminal.Approach(ctx, e, func(heard []byte) bool {
+		s.take(heard)
+		return s.speaks()
+	})
+	if p == nil {
+		return id, err
 	}
 	defer p.Close()
-	s := &search{port: p, serial: e.Link == terminal.Serial, frames: NewSerialReader()}
-	heard, err := terminal.Overhear(ctx, p, overhear)
-	if s.take(heard); s.speaks() {
-		return terminal.Identity{Text: "It is in the middle of something, such as a payment of another till, so it was not asked anything. Ask again when its display is at rest."}, nil
-	}
-	switch {
-	case err != nil:
-		return terminal.Identity{}, err
-	case !s.serial && len(heard) > 0:
-		return terminal.Identity{}, fmt.Errorf("%w: it spoke first", errNotZVT)
-	}
-	s.messages, s.split, s.heard = nil, Splitter{}, 0
-	s.frames.Reset()
-	id, err := s.ask(ctx)
+	s = &search{port: p, serial: s.serial, frames: NewSerialReader()}
+	id, err = s.ask(ctx)
 	s.leave()
 	return id, err
 }
@@ -142,7 +127,7 @@ func (s *search) ask(ctx context.Context) (terminal.Identity, error) {
 		if err = s.write(apdu); err != nil {
 			return terminal.Identity{}, err
 		}
-		if a, err = s.next(ctx, identifyWait); err == nil || !errors.Is(err, errNobody) && !s.damaged {
+		if a, err = s.next(ctx, identifyWait); err == nil || !errors.Is(err, terminal.ErrNobody) && !s.damaged {
 			break
 		}
 	}
@@ -214,9 +199,9 @@ func (s *search) next(ctx context.Context, wait time.Duration) (APDU, error) {
 			a, err := ParseAPDU(m)
 			switch {
 			case string(m) == string(s.sent):
-				return APDU{}, errEcho
+				return APDU{}, terminal.ErrEcho
 			case err != nil || ForeignProtocol(m):
-				return APDU{}, errNotZVT
+				return APDU{}, terminal.ErrAlien
 			case s.serial:
 				_, err = s.port.Write([]byte{wire.ACK})
 			}
@@ -232,7 +217,7 @@ func (s *search) next(ctx context.Context, wait time.Duration) (APDU, error) {
 			return APDU{}, s.silence()
 		}
 		if !s.serial && len(s.messages) == 0 && s.split.Pending() > 0 && ForeignProtocol(s.split.pending) {
-			return APDU{}, errNotZVT
+			return APDU{}, terminal.ErrAlien
 		}
 		if err == nil && !time.Now().Before(until) && len(s.messages) == 0 {
 			return APDU{}, s.silence()
@@ -243,9 +228,9 @@ func (s *search) next(ctx context.Context, wait time.Duration) (APDU, error) {
 // silence says what it means that no message has come.
 func (s *search) silence() error {
 	if s.heard > 1 { // a single byte may be an ACK of anything
-		return errNotZVT
+		return terminal.ErrAlien
 	}
-	return errNobody
+	return terminal.ErrNobody
 }
 
 // leave waits until our last answer has left and was taken: a connection that is closed too early may lose it.

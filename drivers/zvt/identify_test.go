@@ -209,11 +209,11 @@ func TestIdentifyOthers(t *testing.T) {
 		"an ACK, of whatever":           {says("06"), terminal.Serial, "no answer", 2},
 		"an echo":                       {echo(0), terminal.Serial, "comes back", 1},
 		"an echo over TCP":              {echo(0), terminal.TCP, "comes back", 1},
-		"garbage":                       {echo(0x5A), terminal.Serial, "not as a ZVT", 1},
-		"a NAK of another protocol":     {says("15 03 69"), terminal.TCP, "not as a ZVT", 1}, // vector V0685
-		"another protocol, in a frame":  {says("10 02 4f 4b 00 10 03 05 b9"), terminal.Serial, "not as a ZVT", 1},
-		"a modem":                       {says("0d 0a 4f 4b 0d 0a"), terminal.Serial, "not as a ZVT", 1},
-		"a web server":                  {says("48 54 54 50 2f 31 2e 31"), terminal.TCP, "not as a ZVT", 1},
+		"garbage":                       {echo(0x5A), terminal.Serial, "not as a terminal of this protocol", 1},
+		"a NAK of another protocol":     {says("15 03 69"), terminal.TCP, "not as a terminal of this protocol", 1}, // vector V0685
+		"another protocol, in a frame":  {says("10 02 4f 4b 00 10 03 05 b9"), terminal.Serial, "not as a terminal of this protocol", 1},
+		"a modem":                       {says("0d 0a 4f 4b 0d 0a"), terminal.Serial, "not as a terminal of this protocol", 1},
+		"a web server":                  {says("48 54 54 50 2f 31 2e 31"), terminal.TCP, "not as a terminal of this protocol", 1},
 		"a terminal that greets on TCP": {func(far terminal.Port) { _, _ = far.Write(unhex(t, "00 00 00 04 56 45 52 7C")) }, terminal.TCP, "spoke first", 0},
 		"a scale that never stops": {func(far terminal.Port) {
 			for {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"tillbridge/terminal"
 )
 
 // Options are the driver's own settings. NewOptions fills in the defaults.
@@ -47,18 +49,13 @@ const (
 	RegisterPrints
 )
 
+var receiptsWords = terminal.Choice[Receipts]{"terminal", "register"}
+
 // UnmarshalText reads "terminal" or "register".
-func (r *Receipts) UnmarshalText(b []byte) error {
-	switch string(b) {
-	case "terminal":
-		*r = TerminalPrints
-	case "register":
-		*r = RegisterPrints
-	default:
-		return fmt.Errorf("%q is not known; write terminal or register", b)
-	}
-	return nil
-}
+func (r *Receipts) UnmarshalText(b []byte) error { return receiptsWords.Read(r, b) }
+
+// MarshalText writes what UnmarshalText reads.
+func (r Receipts) MarshalText() ([]byte, error) { return receiptsWords.Write(r) }
 
 // HexByte is one byte of a setting, or none.
 type HexByte struct {
@@ -80,6 +77,14 @@ func (h *HexByte) UnmarshalText(b []byte) error {
 	return nil
 }
 
+// MarshalText writes what UnmarshalText reads.
+func (h HexByte) MarshalText() ([]byte, error) {
+	if !h.Set {
+		return nil, nil
+	}
+	return fmt.Appendf(nil, "%02X", h.Value), nil
+}
+
 // UnmarshalText reads one to six digits. The error does not quote them.
 func (p *Password) UnmarshalText(b []byte) error {
 	parsed, err := ParsePassword(string(b))
@@ -96,18 +101,16 @@ func (c *Charset) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
+// MarshalText writes what UnmarshalText reads.
+func (c Charset) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+var languageWords = terminal.Choice[Language]{"en", "de"}
+
 // UnmarshalText reads "en" or "de".
-func (l *Language) UnmarshalText(b []byte) error {
-	switch string(b) {
-	case "en":
-		*l = English
-	case "de":
-		*l = German
-	default:
-		return fmt.Errorf("%q is not known; write en or de", b)
-	}
-	return nil
-}
+func (l *Language) UnmarshalText(b []byte) error { return languageWords.Read(l, b) }
+
+// MarshalText writes what UnmarshalText reads.
+func (l Language) MarshalText() ([]byte, error) { return languageWords.Write(l) }
 
 // completionTimeout is T4 of PA00P015 ch. 1: the longest silence between two messages of the terminal in a
 // payment. Terminals were seen to be silent for two minutes after they had announced one.
