@@ -1,6 +1,9 @@
 package terminal
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // MaskCardNumbers replaces all but the last four digits of everything in the text that could be a card
 // number: 13 to 19 digits in one run, single blanks, hyphens or points between them allowed. Longer runs of
@@ -56,3 +59,16 @@ func digitRun(s string, i int) (end, count int) {
 }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+// Tidy makes a text from outside fit for people and files: what cannot be printed becomes a blank, blanks around it go, card
+// numbers are masked, and then it is cut to most bytes. A number that were cut first would not be known for one any more.
+func Tidy(text string, most int) string {
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, ""))
+	text = MaskCardNumbers(strings.TrimSpace(text))
+	return strings.ToValidUTF8(text[:min(len(text), most)], "")
+}

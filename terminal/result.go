@@ -33,8 +33,8 @@ type Result struct {
 	Outcome Outcome `json:"outcome"`
 	Proof   Proof   `json:"proof,omitzero"`
 
-	// CapturedMinor is the amount that the terminal says it booked, in minor units; nil where it says none,
-	// which means the requested one.
+	// CapturedMinor is the amount that the terminal says it booked, in minor units. Nil means the requested one, and so is for
+	// protocols that have no such field; where a protocol has it and it is missing, the result is Unknown.
 	CapturedMinor *int64 `json:"captured,omitempty"`
 	// ExtraMinor is the tip, surcharge or cash-out that the terminal names itself, contained in
 	// CapturedMinor.

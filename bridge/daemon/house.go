@@ -233,6 +233,9 @@ func (h *house) serve(ctx context.Context, reload func() *config.Settings) (*con
 		next, err = h.wait(ctx, failed, reload)
 	}
 	doors.end()
+	if next != nil {
+		h.finish(ctx)
+	}
 	tills.end()
 	notices.end()
 	return next, errors.Join(err, h.close())
@@ -321,6 +324,17 @@ func (h *house) wait(ctx context.Context, failed <-chan error, reload func() *co
 				next = s
 				h.o.Log.Info("new settings are taken once no terminal is in a payment")
 			}
+		case <-h.pulse:
+		}
+	}
+}
+
+// finish lets a payment come to its end that was accepted while the doors were being closed for new settings.
+func (h *house) finish(ctx context.Context) {
+	for h.desk != nil && !h.desk.Idle() {
+		select {
+		case <-ctx.Done():
+			return
 		case <-h.pulse:
 		}
 	}

@@ -197,7 +197,7 @@ func systemFaults() []seeded {
 		{"service not installed", func(w *world) {
 			w.stopped()
 			w.commands[systemdShow] = "LoadState=not-found\nActiveState=inactive\nSubState=dead\nUnitFileState=\nMainPID=0\n"
-		}, "service", Fault, "not installed", "tillbridge run --config", 0},
+		}, "service", Fault, "not installed", "sudo tillbridge install --config", 0},
 		{"service not running", func(w *world) {
 			w.stopped()
 			w.commands[systemdShow] = "LoadState=loaded\nActiveState=inactive\nSubState=dead\nUnitFileState=enabled\nMainPID=0\n"
@@ -207,7 +207,7 @@ func systemFaults() []seeded {
 		}, "service", Warning, "does not start with", "systemctl enable tillbridge", 0},
 		{"bridge by hand", func(w *world) {
 			w.commands[systemdShow] = "LoadState=not-found\nActiveState=inactive\nSubState=dead\n"
-		}, "service", Warning, "by hand", "tillbridge run --config", 0},
+		}, "service", Warning, "by hand", "sudo tillbridge install --config", 0},
 		{"browser policy missing", func(w *world) { delete(w.contents, "/etc/chromium/policies/managed/a.json") }, "browser", Warning, "No policy of Chromium", "LocalNetworkAccessAllowedForUrls", 0},
 		{"USB autosuspend", func(w *world) { w.contents["/sys/bus/usb/devices/1-1.4/power/control"] = "auto\n" }, "usb-power", Warning, "autosuspend", "echo on | sudo tee /sys/bus/usb/devices/1-1.4/power/control", 0},
 		{"may sleep", func(w *world) {
@@ -235,7 +235,7 @@ func windowsFaults() []seeded {
 			w.windows()
 			w.unheld()
 			w.commands["sc.exe query tillbridge"], w.codes["sc.exe query tillbridge"] = scMissing, 1060
-		}, "service", Fault, "not installed", "tillbridge run --config", 0},
+		}, "service", Fault, "not installed", "tillbridge install --config", 0},
 		{"Windows: service stopped", func(w *world) {
 			w.windows()
 			w.unheld()

@@ -218,7 +218,10 @@ func checkExcluded(ctx context.Context, x *exam) []Finding {
 				do("Start Windows' address sharing anew as administrator, which mostly gives the range back; if not, choose another port in the settings and in MGR.", "net stop winnat", "net start winnat"))
 		}
 	}
-	if len(all) == 0 {
+	switch {
+	case len(ranges) == 0:
+		all = append(all, good("excluded-ports", "", "Windows reserves no ports."))
+	case len(all) == 0:
 		all = append(all, good("excluded-ports", "", "None of the %s that Windows reserves holds the bridge's.", count(len(ranges), "range", "ranges")))
 	}
 	return all

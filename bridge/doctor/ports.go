@@ -79,8 +79,10 @@ func (x *exam) portInfo(t config.Terminal, c line.Config, p line.PortInfo) []Fin
 		return []Finding{fault("port", t.Name, "%s is there and this user may not open it.", p.Name).do(text, command...)}
 	case p.Use == line.Held:
 		all = append(all, good("port", t.Name, "%s (%s) is in use by the bridge, as it should be.", p.Name, p.Title()))
-	default:
+	case p.Use == line.Free:
 		all = append(all, good("port", t.Name, "%s (%s) is there and free, for %s.", p.Name, p.Title(), c))
+	default: // Windows does not tell who has a port open
+		all = append(all, good("port", t.Name, "%s (%s) is there, for %s.", p.Name, p.Title(), c))
 	}
 	for _, r := range p.Remedies {
 		text, command := splitRemedy(r)

@@ -106,7 +106,6 @@ func (x *exam) logCommand() []string {
 // checkService looks whether the bridge is installed as a service and runs.
 func checkService(ctx context.Context, x *exam) []Finding {
 	s, why := x.readService(ctx)
-	run := "tillbridge run --config " + x.arg(x.File)
 	switch {
 	case why != "" && x.running:
 		return []Finding{unchecked("service", "", why+". A bridge runs: "+x.bridge.String())}
@@ -114,10 +113,10 @@ func checkService(ctx context.Context, x *exam) []Finding {
 		return []Finding{unchecked("service", "", why)}
 	case !s.installed && x.running:
 		return []Finding{warning("service", "", "The bridge runs as %s, started by hand: it does not come back after a restart of this computer.", x.bridge).
-			do("Make a service named "+serviceName+" of this command with the system's own means; this version installs none by itself:", run)}
+			do("Stop it, and install and start the service:", x.install()...)}
 	case !s.installed:
 		return []Finding{fault("service", "", "The service is not installed and no bridge runs, so that no payment can be taken.").
-			do("Start it, or make a service named "+serviceName+" of this command with the system's own means; this version installs none by itself:", run)}
+			do("Install and start it, or run the bridge by hand with tillbridge run:", x.install()...)}
 	case s.failed:
 		return []Finding{fault("service", "", "The service does not come up: %s, %s.", s.word, count(s.restarts, "restart", "restarts")).
 			do("Mend what else is told here, look at what it said last, and start it:", append(x.logCommand(), x.serviceCommand("restart")...)...)}
@@ -129,6 +128,15 @@ func checkService(ctx context.Context, x *exam) []Finding {
 		return []Finding{warning("service", "", "The service runs and had to be started again %d times.", s.restarts).do("Look at what it said:", x.logCommand()...)}
 	}
 	return []Finding{good("service", "", "It is installed, runs and starts with this computer.")}
+}
+
+// install is how the service comes to be.
+func (x *exam) install() []string {
+	sudo := ""
+	if x.OS != "windows" {
+		sudo = "sudo "
+	}
+	return []string{sudo + "tillbridge install --config " + x.arg(x.File), sudo + "tillbridge start"}
 }
 
 func (x *exam) enable() []string {

@@ -70,7 +70,7 @@ func (j *Journal) RaiseAlarm(ctx context.Context, a Alarm) error {
 
 func raise(ctx context.Context, tx *sql.Tx, a Alarm) error {
 	_, err := tx.ExecContext(ctx, "INSERT INTO alarm (at, kind, terminal, uuid, text) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-		a.At.UnixMicro(), cut(a.Kind, maxName), cut(a.Terminal, maxName), cut(a.UUID, maxName), terminal.MaskCardNumbers(cut(a.Text, maxWords)))
+		a.At.UnixMicro(), cut(a.Kind, maxName), cut(a.Terminal, maxName), cut(a.UUID, maxName), cut(terminal.MaskCardNumbers(a.Text), maxWords))
 	return err
 }
 

@@ -147,7 +147,7 @@ func (m *model) apply(t *rapid.T, p bridge.Payment, e bridge.Event) {
 		delete(m.owed, a.UUID)
 	}
 	if tr.Has(bridge.Alarm) {
-		m.alarms[terminal.MaskCardNumbers(cut(contrary(m.kept(t, tr)), maxWords))+a.UUID] = true
+		m.alarms[cut(terminal.MaskCardNumbers(contrary(m.kept(t, tr))), maxWords)+a.UUID] = true
 	}
 	if mark, changes := bridge.MarkAfter(tr); changes {
 		m.marks[a.Terminal] = mark

@@ -81,7 +81,7 @@ func (r *Reader) Owed(ctx context.Context) (int, error) {
 // Postpone records a delivery that failed: how many there were, when to try again, and why, which is cut and
 // masked. Nothing happens where the notice is no longer owed.
 func (j *Journal) Postpone(ctx context.Context, uuid string, attempts int, nextAt time.Time, why string) error {
-	why = terminal.MaskCardNumbers(cut(why, maxWords))
+	why = cut(terminal.MaskCardNumbers(why), maxWords)
 	return j.exec(ctx, false, "postpone notice", `UPDATE outbox SET attempts = ?, next_at = ?, last_error = ?
 		WHERE payment_id = (SELECT id FROM payment WHERE uuid = ?)`, attempts, nextAt.UnixMicro(), why, uuid)
 }

@@ -52,7 +52,7 @@ func receiptBody(r terminal.Receipt) ([]byte, error) {
 	lines := make([]terminal.Line, 0, min(len(r.Lines), maxReceiptBody/8))
 	size := 64
 	for _, l := range r.Lines {
-		l.Text = terminal.MaskCardNumbers(cut(l.Text, maxLine))
+		l.Text = cut(terminal.MaskCardNumbers(l.Text), maxLine)
 		one, _ := json.Marshal(l) // text, flags and a number cannot fail
 		if size += len(one) + 1; size > maxReceiptBody {
 			break

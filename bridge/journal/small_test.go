@@ -78,3 +78,25 @@ func TestExplain(t *testing.T) {
 		t.Errorf("damage that is named already becomes %v", got)
 	}
 }
+
+// A disk without room is told with both sums, once when it begins and once when it is over.
+func TestRoomIsToldOnce(t *testing.T) {
+	var b bytes.Buffer
+	free := int64(3 << 10)
+	s := newSpace(filepath.Join(t.TempDir(), "reserve"), Options{ReserveBytes: 64 << 10, Log: slog.New(slog.NewTextHandler(&b, nil))}, nil)
+	s.free = func(string) (int64, error) { return free, nil }
+	defer s.close()
+	for range 3 {
+		s.ensure()
+	}
+	if said := b.String(); strings.Count(said, "no new payments are taken") != 1 || !strings.Contains(said, "3 KiB free, 128 needed") {
+		t.Errorf("a full disk is told so:\n%s", said)
+	}
+	free = 1 << 30
+	for range 3 {
+		s.ensure()
+	}
+	if said := b.String(); strings.Count(said, "\n") != 2 || strings.Count(said, "new payments are taken again") != 1 {
+		t.Errorf("and its end so:\n%s", said)
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sort"
-	"strings"
 	"sync"
 	"time"
 
@@ -189,10 +188,10 @@ func (d *Desk) Resolve(ctx context.Context, uuid string, approved bool, who brid
 		return err
 	}
 	who = bridge.Person{
-		Name:     tidy(who.Name, 80),
-		Evidence: tidy(who.Evidence, 500),
-		AuthCode: tidy(who.AuthCode, 40),
-		TxnRef:   tidy(who.TxnRef, 80),
+		Name:     terminal.Tidy(who.Name, 80),
+		Evidence: terminal.Tidy(who.Evidence, 500),
+		AuthCode: terminal.Tidy(who.AuthCode, 40),
+		TxnRef:   terminal.Tidy(who.TxnRef, 80),
 	}
 	e := bridge.Event{Kind: bridge.Resolve, At: time.Now(), Person: &who, Outcome: terminal.Declined}
 	if approved {
@@ -266,7 +265,7 @@ func (d *Desk) Answer(name, id string, a terminal.Answer) error {
 	if w == nil {
 		return fmt.Errorf("there is no terminal %q", name)
 	}
-	a = terminal.Answer{Name: tidy(a.Name, 80), Outcome: a.Outcome, AuthCode: tidy(a.AuthCode, 40), TxnRef: tidy(a.TxnRef, 80)}
+	a = terminal.Answer{Name: terminal.Tidy(a.Name, 80), Outcome: a.Outcome, AuthCode: terminal.Tidy(a.AuthCode, 40), TxnRef: terminal.Tidy(a.TxnRef, 80)}
 	if a.Name == "" {
 		return errors.New("it needs the name of who says so")
 	}
@@ -368,18 +367,4 @@ func (d *Desk) refusing() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.stopping
-}
-
-// tidy makes typed text fit to be kept: no control characters, no card number, bounded.
-func tidy(s string, most int) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, strings.TrimSpace(s))
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "")
-	}
-	return terminal.MaskCardNumbers(s)
 }

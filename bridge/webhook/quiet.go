@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"bytes"
 	"log/slog"
 	"sync"
 	"time"
@@ -46,9 +45,6 @@ func (q *quiet) warn(message string, args ...any) {
 
 // Write takes a line of the HTTP server's own log.
 func (q *quiet) Write(line []byte) (int, error) {
-	const most = 300
-	shown := bytes.TrimSpace(line)
-	shown = shown[:min(len(shown), most)]
-	q.warn("door", "error", terminal.MaskCardNumbers(string(shown)))
+	q.warn("door", "error", terminal.Tidy(string(line), 300))
 	return len(line), nil
 }

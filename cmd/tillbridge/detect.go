@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,7 +71,7 @@ func (p *program) detectVerb(w detectWorld) *cobra.Command {
 	f.BoolVar(&d.explain, "explain", false, "show what each driver would send, in bytes and words, and do nothing")
 	f.BoolVar(&d.write, "write", false, "with --probe: write the terminal that was found into the settings")
 	f.StringVar(&d.name, "name", "", `the terminal's name in the settings; with --write one that is there gets the new line (default "counter", or the next that is free)`)
-	f.StringVar(&d.currency, "currency", "EUR", "what the terminal takes, for the settings")
+	f.StringVar(&d.currency, "currency", "", "what the terminal takes, for the settings; the protocol's usual one if empty")
 	f.StringArrayVar(&d.addresses, "tcp", nil, "a terminal's address HOST or HOST:PORT in the network; may be repeated")
 	f.StringArrayVar(&d.protocols, "driver", nil, "ask in this driver's protocol only; may be repeated")
 	f.BoolVar(&d.asJSON, "json", false, "print JSON")
@@ -148,7 +149,7 @@ func (s *search) check() error {
 	case s.write && !s.probe:
 		return usageError{errors.New("--write needs --probe: only a terminal that answered is written into the settings")}
 	}
-	if _, ok := config.Currency(s.currency); !ok {
+	if _, ok := config.Currency(s.currency); !ok && s.currency != "" {
 		return usageError{fmt.Errorf("--currency %s: want an ISO 4217 code such as EUR", s.currency)}
 	}
 	for _, name := range s.protocols {
@@ -338,7 +339,7 @@ func (s *search) nameAll() {
 		if at.Baud != driver.Line.Baud {
 			port.Baud = at.Baud
 		}
-		r.entry = config.Entry{Name: name, Driver: driver.Name, Port: port, Currency: s.currency}
+		r.entry = config.Entry{Name: name, Driver: driver.Name, Port: port, Currency: cmp.Or(s.currency, driver.Currency, "EUR")}
 	}
 }
 

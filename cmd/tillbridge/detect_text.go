@@ -167,7 +167,7 @@ func (s *search) next(b *strings.Builder) {
 		steps = append(steps, "Put the blocks into the settings, each with the name that its counter shall have in MGR's URL.")
 	}
 	steps = append(steps,
-		"Make sure that "+s.currency+" is what the terminal takes, and add what the driver needs under options:, such as the terminal's password; config.example.yaml shows it.",
+		"Make sure that the currency is what the terminal takes, and add what the driver needs under options:, such as the terminal's password; config.example.yaml shows it.",
 		"Look at the settings: tillbridge check --config "+s.file+". It shows the URL to enter in MGR, too.",
 		"Restart tillbridge, and take a small payment that you void afterwards.")
 	for i, text := range steps {

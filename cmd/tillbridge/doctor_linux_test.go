@@ -338,7 +338,7 @@ func inside() []ailment {
 		}, "service", "fault", "does not run", "systemctl start tillbridge"},
 		{"service not installed", well, func(_ *testing.T, c *clinic) {
 			c.systemd("LoadState=not-found\nActiveState=inactive\nSubState=dead")
-		}, "service", "fault", "not installed", "tillbridge run --config"},
+		}, "service", "fault", "not installed", "tillbridge install --config"},
 		{"second instance", well, func(t *testing.T, c *clinic) {
 			c.systemd("LoadState=loaded\nActiveState=activating\nSubState=auto-restart\nUnitFileState=enabled\nMainPID=0\nNRestarts=9")
 			c.write("config.yaml", c.settings)

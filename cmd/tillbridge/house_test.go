@@ -66,6 +66,7 @@ var homes = map[string][]string{
 	"gopkg.in/yaml.v3":                 {"tillbridge/bridge/config"},
 	"github.com/Rhymond/go-money":      {"tillbridge/bridge/config"},
 	"github.com/kardianos/service":     {"tillbridge/bridge/osservice"},
+	"golang.org/x/sys":                 {"tillbridge/bridge/osservice"},
 	"github.com/spf13/cobra":           {"tillbridge/cmd/tillbridge"},
 	"gopkg.in/natefinch/lumberjack.v2": {"tillbridge/bridge/osservice"},
 }

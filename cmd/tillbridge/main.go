@@ -60,9 +60,12 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	root.SetErr(errOut)
 	cmd, err := root.ExecuteContextC(ctx)
 	var usage usageError
+	var own exitError
 	switch {
 	case err == nil:
 		return exitDone
+	case errors.As(err, &own) && errors.Is(err, errSaid):
+		return own.code
 	case errors.Is(err, errSaid):
 		return exitFailed
 	case errors.As(err, &usage):
@@ -70,6 +73,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		return exitUsage
 	}
 	fmt.Fprintf(errOut, "tillbridge: %v\n", err)
+	if own.code != 0 {
+		return own.code
+	}
 	return exitFailed
 }
 
@@ -86,6 +92,7 @@ func (p *program) root() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(p.runVerb(), p.checkVerb(), p.demoVerb(), p.detectVerb(systemDetectWorld()), p.doctorVerb(), p.driversVerb(), p.paymentsVerb(), p.portsVerb(line.Ports), p.simulateVerb(), p.statusVerb(), p.versionVerb())
+	root.AddCommand(p.serviceVerbs(systemServices)...)
 	return root
 }
 

@@ -9,11 +9,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"tillbridge/bridge/daemon"
+	"tillbridge/bridge/osservice"
 	"tillbridge/terminal/line"
 )
 
 func (p *program) runVerb() *cobra.Command {
-	var file, trace string
+	var file, trace, logFile string
+	var service bool
 	cmd := &cobra.Command{
 		Use: "run", Short: "serve payments until stopped", Args: usageArgs(cobra.NoArgs),
 		Long: "Serves payments until it is stopped. SIGHUP reads the settings again; a file with mistakes is not taken.\n" +
@@ -21,14 +23,19 @@ func (p *program) runVerb() *cobra.Command {
 			"What passed over each terminal's line last is kept in memory, for tillbridge doctor --bundle. --trace FILE writes\n" +
 			"all of it to a file too, a line for each message, and --trace - to the standard output. Card numbers and passwords\n" +
 			"are masked before anything is kept or written. A file is added to; at 8 MiB it becomes FILE.1, in place of an\n" +
-			"earlier one, and another is begun. On a full disk lines are missing, and payments go on.",
+			"earlier one, and another is begun. On a full disk lines are missing, and payments go on.\n\n" + runExits,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			level := &slog.LevelVar{}
+			log, end, err := p.openLog(service, logFile, level)
+			if err != nil {
+				return err
+			}
+			defer end()
 			reload, stop := hangups()
 			defer stop()
 			o := daemon.Options{
 				ConfigFile: file, Drivers: p.drivers, Env: p.env, Level: level, Version: versionText(),
-				Log: slog.New(slog.NewTextHandler(p.err, &slog.HandlerOptions{Level: level})), Reload: reload,
+				Log: log, Reload: reload,
 			}
 			lines, err := p.openTrace(trace, o.Log)
 			if err != nil {
@@ -38,12 +45,27 @@ func (p *program) runVerb() *cobra.Command {
 				o.Trace = lines
 				defer func() { _ = lines.Close() }() // lines that nobody takes are not worth a bad end
 			}
-			return daemon.Run(cmd.Context(), o)
+			return p.serve(cmd.Context(), o, service)
 		},
 	}
 	configFlag(cmd, &file)
+	cmd.Flags().BoolVar(&service, "service", false, "run as the system's service manager expects it, which is what tillbridge install registers")
+	cmd.Flags().StringVar(&logFile, "log", "", "write the log to this file instead, at most five of 5 MiB: FILE, FILE.1 …")
 	cmd.Flags().StringVar(&trace, "trace", "", "write what passes over the terminals' lines, masked, to this file (- for the standard output)")
 	return cmd
+}
+
+// openLog opens the log of a bridge.
+func (p *program) openLog(service bool, file string, level slog.Leveler) (log *slog.Logger, end func(), err error) {
+	end = func() {}
+	log, closer, err := osservice.Log{Service: service, Level: level, Stderr: p.err, File: file}.Open()
+	if err != nil {
+		return nil, nil, fmt.Errorf("--log: %w", err)
+	}
+	if closer != nil {
+		end = func() { _ = closer.Close() } // lines that nobody takes are not worth a bad end
+	}
+	return log, end, nil
 }
 
 // openTrace opens what --trace names; nil for none.

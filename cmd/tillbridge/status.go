@@ -59,7 +59,8 @@ type standing struct {
 	running  bool
 	unheld   error // why it cannot be told whether a bridge runs
 	facts    health.Facts
-	factsErr error // why the running bridge's facts are not known
+	factsErr error  // why the running bridge's facts are not known
+	service  string // how the system's service stands; empty where it is not known
 
 	waits waiting
 	needs []need
@@ -94,6 +95,11 @@ func (p *program) lookAround(ctx context.Context, file string) *standing {
 		s.facts, s.factsErr = health.Ask(ctx, path)
 	}
 	s.waits = s.read(ctx, path)
+	if m, err := systemServices(); err == nil {
+		if line, err := serviceLine(ctx, m); err == nil {
+			s.service = line
+		}
+	}
 	return s
 }
 

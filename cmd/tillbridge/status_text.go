@@ -36,6 +36,9 @@ func (s *standing) text() string {
 	}
 	row(&b, "Journal", s.journal())
 	row(&b, "Settings", s.file)
+	if s.service != "" {
+		row(&b, "Service", s.service)
+	}
 	if len(s.needs) == 0 {
 		b.WriteString("\nAll is well.\n")
 		return b.String()

@@ -12,8 +12,9 @@ import (
 
 var euro = terminal.Currency{Code: "EUR", Numeric: 978, Digits: 2}
 
-func TestBattery(t *testing.T) {
-	drivertest.Run(t, drivertest.Subject{
+// subject is the driver in the battery.
+func subject() drivertest.Subject {
+	return drivertest.Subject{
 		Driver: Driver(), Links: []terminal.LinkKind{terminal.Serial, terminal.TCP}, Currency: euro,
 		Simulator: func(terminal.LinkKind) any { return sim.Options{Card: "4111111111110043"} },
 		Money:     func(_ terminal.LinkKind, b []byte) bool { return bytes.Contains(b, []byte("CD0010")) },
@@ -25,5 +26,7 @@ func TestBattery(t *testing.T) {
 			simulate.NoStatus: "there is no end without a result", simulate.LostAck: "the terminal books by itself and reverses nothing",
 			simulate.RebootAfter: "the terminal books before the till hears of it",
 		},
-	})
+	}
 }
+
+func TestBattery(t *testing.T) { drivertest.Run(t, subject()) }

@@ -1,7 +1,6 @@
 package caisseap
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -13,51 +12,22 @@ import (
 
 	"tillbridge/drivers/caisseap/sim"
 	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
 	"tillbridge/terminal/simulate"
 )
 
-// book is a till that writes everything down.
-type book struct {
-	seen     []terminal.Result
-	receipts []terminal.Receipt
-	full     error
-}
-
-func (b *book) Seen(r terminal.Result) error { b.seen = append(b.seen, r); return b.full }
-func (b *book) Mark(terminal.Mark) error     { return nil }
-func (b *book) Progress(terminal.Progress)   {}
-func (b *book) Receipt(r terminal.Receipt)   { b.receipts = append(b.receipts, r) }
-
 // at plays f with a session and a simulated terminal, in a bubble of its own.
-func at(t *testing.T, k terminal.LinkKind, o sim.Options, with func(*Options), script string, f func(t *testing.T, s *session, x terminal.Simulator)) {
+func at(t *testing.T, k terminal.LinkKind, o sim.Options, with func(*Options), script string, f func(t *drivertest.Rig, s *session)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		x, err := sim.New(terminal.SimulatorOptions{Outcome: script, Think: 100 * time.Millisecond, Options: o})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(context.Background())
-		var serving sync.WaitGroup
-		defer serving.Wait()
-		defer cancel()
 		opts := NewOptions()
 		if with != nil {
 			with(opts)
 		}
-		s, err := open(ctx, terminal.Env{
-			Link: k, Log: slog.New(slog.DiscardHandler),
-			Dial: func(context.Context) (terminal.Port, error) {
-				near, far := simulate.Pipe()
-				serving.Go(func() { _ = x.Serve(ctx, far, k) })
-				synctest.Wait()
-				return near, nil
-			},
-		}, opts)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
-		f(t, s.(*session), x)
+		r := drivertest.NewRig(t, drivertest.RigOptions{
+			Driver: Driver(), Link: k, Options: opts, Currency: euro, Simulator: terminal.SimulatorOptions{Outcome: script, Think: 100 * time.Millisecond, Options: o},
+		})
+		f(r, r.Session.(*session))
 	})
 }
 
@@ -67,16 +37,16 @@ func sale(reference string, minor int64) terminal.Request {
 
 func TestRefundAndProbe(t *testing.T) {
 	for _, k := range []terminal.LinkKind{terminal.Serial, terminal.TCP} {
-		at(t, k, sim.Options{}, nil, simulate.Approved, func(t *testing.T, s *session, x terminal.Simulator) {
-			b := &book{}
+		at(t, k, sim.Options{}, nil, simulate.Approved, func(t *drivertest.Rig, s *session) {
+			b := &drivertest.Book{}
 			got, err := s.Refund(t.Context(), sale("0000000001", 500), b)
-			if ledger := x.Face().Ledger; err != nil || got.Outcome != terminal.Approved || len(b.seen) != 1 || len(ledger) != 1 || ledger[0].Kind != simulate.Refund {
-				t.Errorf("%s: %+v, %v; the ledger has %+v", k, got, err, x.Face().Ledger)
+			if ledger := t.Sim.Face().Ledger; err != nil || got.Outcome != terminal.Approved || len(b.Results) != 1 || len(ledger) != 1 || ledger[0].Kind != simulate.Refund {
+				t.Errorf("%s: %+v, %v; the ledger has %+v", k, got, err, t.Sim.Face().Ledger)
 			}
 			if h, err := s.Probe(t.Context()); err != nil || !h.Ready {
 				t.Errorf("%s: probe: %+v, %v", k, h, err)
 			}
-			_ = x.Press(simulate.PressCutPower)
+			_ = t.Sim.Press(simulate.PressCutPower)
 			if h, err := s.Probe(t.Context()); k == terminal.Serial && (err != nil || h.Ready || !h.Busy) {
 				t.Errorf("%s: probe without power: %+v, %v", k, h, err)
 			}
@@ -101,28 +71,28 @@ func TestReferenceNotEchoed(t *testing.T) {
 		{trusting, simulate.Declined, terminal.Serial, terminal.Declined},
 		{trusting, simulate.WrongAmount, terminal.TCP, terminal.Unknown},
 	} {
-		at(t, c.k, silent, c.with, c.script, func(t *testing.T, s *session, _ terminal.Simulator) {
-			got, err := s.Pay(t.Context(), sale("0000000001", 1250), &book{})
+		at(t, c.k, silent, c.with, c.script, func(t *drivertest.Rig, s *session) {
+			got, err := s.Pay(t.Context(), sale("0000000001", 1250), &drivertest.Book{})
 			if err != nil || got.Outcome != c.want {
 				t.Errorf("%s over %s, trusting %t: %+v, %v; want %s", c.script, c.k, c.with != nil, got, err, c.want)
 			}
 		})
 	}
-	at(t, terminal.Serial, silent, nil, simulate.Declined, func(t *testing.T, s *session, _ terminal.Simulator) {
-		if got, err := s.Pay(t.Context(), sale("0000000001", 1250), &book{}); err == nil || errors.Is(err, terminal.ErrNotSent) {
+	at(t, terminal.Serial, silent, nil, simulate.Declined, func(t *drivertest.Rig, s *session) {
+		if got, err := s.Pay(t.Context(), sale("0000000001", 1250), &drivertest.Book{}); err == nil || errors.Is(err, terminal.ErrNotSent) {
 			t.Errorf("a refusal that may be an earlier payment's: %+v, %v", got, err)
 		}
 	})
 }
 
 func TestTicket(t *testing.T) {
-	at(t, terminal.TCP, sim.Options{Card: "4111111111110043"}, func(o *Options) { o.Ticket, o.AppendCRLF = true, true }, simulate.Approved, func(t *testing.T, s *session, _ terminal.Simulator) {
-		b := &book{}
+	at(t, terminal.TCP, sim.Options{Card: "4111111111110043"}, func(o *Options) { o.Ticket, o.AppendCRLF = true, true }, simulate.Approved, func(t *drivertest.Rig, s *session) {
+		b := &drivertest.Book{}
 		got, err := s.Pay(t.Context(), sale("0000000001", 1250), b)
-		if err != nil || got.Outcome != terminal.Approved || got.CardLast4 != "0043" || got.TxnRef != "0000000001/1999403" || len(b.receipts) != 1 {
-			t.Fatalf("%+v, %v, %+v", got, err, b.receipts)
+		if err != nil || got.Outcome != terminal.Approved || got.CardLast4 != "0043" || got.TxnRef != "0000000001/1999403" || len(b.Receipts) != 1 {
+			t.Fatalf("%+v, %v, %+v", got, err, b.Receipts)
 		}
-		if lines := b.receipts[0].Lines; len(lines) != 4 || lines[2].Text != "************0043" {
+		if lines := b.Receipts[0].Lines; len(lines) != 4 || lines[2].Text != "************0043" {
 			t.Errorf("%+v", lines)
 		}
 	})
@@ -130,15 +100,15 @@ func TestTicket(t *testing.T) {
 
 // A result that a serial terminal brings late is taken for the payment that it names.
 func TestLate(t *testing.T) {
-	at(t, terminal.Serial, sim.Options{Offers: 60}, nil, simulate.Approved, func(t *testing.T, s *session, x terminal.Simulator) {
+	at(t, terminal.Serial, sim.Options{Offers: 60}, nil, simulate.Approved, func(t *drivertest.Rig, s *session) {
 		time.AfterFunc(300*time.Millisecond, func() {
-			_ = x.Press(simulate.PressPullCable)
-			time.AfterFunc(20*time.Second, func() { _ = x.Press(simulate.PressPlugCable) })
+			_ = t.Sim.Press(simulate.PressPullCable)
+			time.AfterFunc(20*time.Second, func() { _ = t.Sim.Press(simulate.PressPlugCable) })
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		r := sale("0000000001", 1250)
-		if got, err := s.Pay(ctx, r, &book{}); err == nil || errors.Is(err, terminal.ErrNotSent) {
+		if got, err := s.Pay(ctx, r, &drivertest.Book{}); err == nil || errors.Is(err, terminal.ErrNotSent) {
 			t.Fatalf("the till that stops: %+v, %v", got, err)
 		}
 		var got terminal.Result
@@ -198,7 +168,7 @@ func scripted(t *testing.T, parts []string, pause time.Duration, hangUp bool) (g
 			}
 		})
 		begin := time.Now()
-		got, err = s.Pay(t.Context(), sale("REF", 1250), &book{})
+		got, err = s.Pay(t.Context(), sale("REF", 1250), &drivertest.Book{})
 		took = time.Since(begin)
 		_ = s.Close()
 		_ = far.Close()
@@ -252,60 +222,11 @@ func TestEndOfAnswer(t *testing.T) {
 // A result that cannot be recorded is no result.
 func TestSeenFails(t *testing.T) {
 	for _, k := range []terminal.LinkKind{terminal.Serial, terminal.TCP} {
-		at(t, k, sim.Options{}, nil, simulate.Approved, func(t *testing.T, s *session, _ terminal.Simulator) {
-			b := &book{full: errors.New("the disk is full")}
-			if got, err := s.Pay(t.Context(), sale("0000000001", 1250), b); !errors.Is(err, b.full) || got.Outcome != terminal.Unknown || len(b.seen) != 1 {
+		at(t, k, sim.Options{}, nil, simulate.Approved, func(t *drivertest.Rig, s *session) {
+			b := &drivertest.Book{SeenFails: errors.New("the disk is full")}
+			if got, err := s.Pay(t.Context(), sale("0000000001", 1250), b); !errors.Is(err, b.SeenFails) || got.Outcome != terminal.Unknown || len(b.Results) != 1 {
 				t.Errorf("%s: %+v, %v", k, got, err)
 			}
 		})
 	}
-}
-
-func FuzzAnswer(f *testing.F) {
-	for _, s := range []string{"CZ0040300AE00210CB0041250AC006123456CF003REF", "CZ0040300AE00201AF00204", "CZ0040300ZT008CK003100AK004AAAA", "", "CZ00"} {
-		f.Add([]byte(s), true)
-	}
-	f.Fuzz(func(t *testing.T, b []byte, echoed bool) {
-		all, err := parse(b)
-		_ = describeText(b)
-		o := NewOptions()
-		o.ReferenceEchoed = echoed
-		till := &book{}
-		d := &dialogue{s: &session{o: o}, till: till, r: sale("REF", 1250), q: request{Action: "0"}}
-		_ = d.conclude(all)
-		for _, a := range all {
-			if bytes.Contains(a.mask(), []byte("4111111111110043")) {
-				t.Errorf("%q is masked as %q", b, a.mask())
-			}
-		}
-		switch {
-		case err != nil || d.result == nil || d.result.Outcome != terminal.Approved:
-		case !bytes.Contains(b, []byte("AE")) || !bytes.Contains(b, []byte("CB")) || echoed && !bytes.Contains(b, []byte("CF")):
-			t.Errorf("%q: %+v", b, d.result)
-		}
-	})
-}
-
-// FuzzTerminal: whatever a terminal says on a connection, the request is written once, and an approval needs AE 10 and our
-// reference.
-func FuzzTerminal(f *testing.F) {
-	f.Add([]byte("CZ0040300AE00210CB0041250AC006123456CF003REF"))
-	f.Add([]byte("CZ0040300AE00201AF00204|CF003REF"))
-	f.Fuzz(func(t *testing.T, said []byte) {
-		if len(said) > 1<<10 {
-			return
-		}
-		got, _, err := scripted(t, strings.Split(string(said), "|"), 400*time.Millisecond, true)
-		text := strings.ReplaceAll(string(said), "|", "")
-		switch {
-		case errors.Is(err, terminal.ErrNotSent):
-			t.Errorf("it was sent: %v", err)
-		case err != nil && got.Outcome != terminal.Unknown:
-			t.Errorf("%s beside an error: %v", got.Outcome, err)
-		case got.Outcome == terminal.Approved && (!strings.Contains(text, "AE") || !strings.Contains(text, "10") || !strings.Contains(text, "REF")):
-			t.Errorf("approved, and the terminal said %q", said)
-		case got.Outcome == terminal.Declined && (!strings.Contains(text, "AE") || !strings.Contains(text, "01")):
-			t.Errorf("declined, and the terminal said %q", said)
-		}
-	})
 }

@@ -1,57 +1,31 @@
 package caisseap
 
 import (
-	"encoding/hex"
 	"errors"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
 	"tillbridge/terminal/wire"
 )
 
-// row is one line of the table of test bytes.
-type row struct {
-	protocol, id string
-	fromTill     bool
-	raw          []byte
-	facts        string
-}
+// row is a row of the table.
+type row struct{ drivertest.Vector }
 
-// rows reads the rows of this protocol, or skips the test where there is no table.
-func rows(t testing.TB) (out []row) {
+// rows are the rows of this protocol.
+func rows(t *testing.T) (out []row) {
 	t.Helper()
-	dir := os.Getenv("TILLBRIDGE_VECTORS")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "vectors")
-	}
-	table, err := os.ReadFile(filepath.Join(dir, "ecr.tsv"))
-	if err != nil {
-		t.Skipf("no test vectors in %s: set TILLBRIDGE_VECTORS to their folder", dir)
-	}
-	for line := range strings.Lines(string(table)) {
-		c := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-		if c[0] != "caisse-ap" && c[0] != "telium-v3-serial" {
-			continue
-		}
-		raw, err := hex.DecodeString(c[5])
-		if err != nil {
-			t.Fatalf("%s: %v", c[1], err)
-		}
-		out = append(out, row{protocol: c[0], id: c[1], fromTill: c[4] == "ECR>TPE", raw: raw, facts: c[7]})
-	}
-	if len(out) < 34 {
-		t.Fatalf("%d rows, want 34 or more", len(out))
+	for _, v := range drivertest.Vectors(t, 34, []string{"ecr.tsv"}, "caisse-ap", "telium-v3-serial") {
+		out = append(out, row{v})
 	}
 	return out
 }
 
 // fact is KEY=value in a row's facts, of a field or of AE in another word.
 func (r row) fact(key string) (string, bool) {
-	for _, word := range strings.FieldsFunc(r.facts, func(c rune) bool { return c == ' ' || c == ';' || c == ',' }) {
+	for _, word := range strings.FieldsFunc(r.Facts, func(c rune) bool { return c == ' ' || c == ';' || c == ',' }) {
 		if value, ok := strings.CutPrefix(word, key+"="); ok {
 			return value, true
 		}
@@ -65,25 +39,25 @@ func TestVectors(t *testing.T) {
 	}
 	requests, answers, wrong := 0, 0, 0
 	for _, r := range rows(t) {
-		body := r.raw
-		if r.protocol == "telium-v3-serial" {
+		body := r.Raw
+		if r.Protocol == "telium-v3-serial" {
 			reader := wire.NewSTXReader(wire.STXFormat{Covers: wire.CoverBodyETX}, maxText)
-			for _, b := range r.raw {
+			for _, b := range r.Raw {
 				if e := reader.Feed(b); e.Kind == wire.STXFrame {
 					body = e.Body
 				}
 			}
 		}
 		all, err := parse(body)
-		if want, is := odd[r.id]; is {
+		if want, is := odd[r.ID]; is {
 			if !errors.Is(err, want) {
-				t.Errorf("%s: %v, want %v", r.id, err, want)
+				t.Errorf("%s: %v, want %v", r.ID, err, want)
 			}
 			wrong++
 			continue
 		}
 		if err != nil || len(all) != 1 {
-			t.Errorf("%s: %+v, %v", r.id, all, err)
+			t.Errorf("%s: %+v, %v", r.ID, all, err)
 			continue
 		}
 		a := all[0]
@@ -91,13 +65,13 @@ func TestVectors(t *testing.T) {
 		for _, f := range a.fields {
 			again = appendField(again, f.tag, f.value)
 			if want, there := r.fact(f.tag); there && f.tag != "AA" && f.tag != "ZT" && f.tag != "AK" && strings.TrimLeft(want, "0") != strings.TrimLeft(f.value, "0") {
-				t.Errorf("%s: %s is %q, the table says %q", r.id, f.tag, f.value, want)
+				t.Errorf("%s: %s is %q, the table says %q", r.ID, f.tag, f.value, want)
 			}
 		}
 		if string(again) != string(body) {
-			t.Errorf("%s: written again as %q", r.id, again)
+			t.Errorf("%s: written again as %q", r.ID, again)
 		}
-		if r.fromTill {
+		if r.Sent {
 			requests++
 			continue
 		}
@@ -114,7 +88,7 @@ func TestVectors(t *testing.T) {
 func (r row) check(t *testing.T, a answer) {
 	minor, _ := a.minor()
 	asked := minor
-	if r.id == "c-partial" || r.id == "c-leading0" {
+	if r.ID == "c-partial" || r.ID == "c-leading0" {
 		asked = 11245
 	}
 	o := NewOptions()
@@ -122,25 +96,25 @@ func (r row) check(t *testing.T, a answer) {
 	d := &dialogue{s: &session{o: o}, q: request{Action: a.value("CD")}, r: terminal.Request{Reference: a.value("CF"), Amount: terminal.Amount{Minor: asked, Currency: euro}}}
 	out := d.judge(a)
 	want := map[string]terminal.Outcome{"10": terminal.Approved, "01": terminal.Declined}[a.value("AE")]
-	switch r.id {
+	switch r.ID {
 	case "ak-nocj": // an approval with the reason "bad format"
 		want = terminal.Unknown
 	case "c-partial": // of another sum than asked for, and without our reference
 		want = terminal.Unknown
 	case "hp-zt":
 		if got := tickets(a); len(got) != 1 || len(got[0].Lines) < 10 || got[0].Lines[0].Text == "" {
-			t.Errorf("%s: tickets %+v", r.id, got)
+			t.Errorf("%s: tickets %+v", r.ID, got)
 		}
 	}
 	if out.Outcome != want {
-		t.Errorf("%s: %s (%s), want %s", r.id, out.Outcome, out.Text, want)
+		t.Errorf("%s: %s (%s), want %s", r.ID, out.Outcome, out.Text, want)
 	}
 	if ac := a.value("AC"); want == terminal.Approved && out.AuthCode != ac || want != terminal.Approved && out.AuthCode != "" {
-		t.Errorf("%s: authorisation code %q, the text has %q", r.id, out.AuthCode, ac)
+		t.Errorf("%s: authorisation code %q, the text has %q", r.ID, out.AuthCode, ac)
 	}
 	if cb, there := r.fact("CB"); there && want == terminal.Approved {
 		if n, err := strconv.ParseInt(cb, 10, 64); err == nil && n != *out.CapturedMinor {
-			t.Errorf("%s: captured %d, the table says %s", r.id, *out.CapturedMinor, cb)
+			t.Errorf("%s: captured %d, the table says %s", r.ID, *out.CapturedMinor, cb)
 		}
 	}
 }
@@ -148,12 +122,12 @@ func (r row) check(t *testing.T, a answer) {
 // The request of a terminal's counterpart that was observed is ours, byte for byte, but for the reference.
 func TestVectorRequest(t *testing.T) {
 	for _, r := range rows(t) {
-		if r.id != "ak-req" {
+		if r.ID != "ak-req" {
 			continue
 		}
 		got, err := request{Version: "0300", Protocol: "012345678901", POS: 1, Minor: 11245, Currency: 978, Action: actionDebit}.encode()
-		if err != nil || string(got) != string(r.raw) {
-			t.Errorf("%q, %v; the table says %q", got, err, r.raw)
+		if err != nil || string(got) != string(r.Raw) {
+			t.Errorf("%q, %v; the table says %q", got, err, r.Raw)
 		}
 		return
 	}

@@ -40,7 +40,7 @@ func (s *session) ask(ctx context.Context, q question) (reply, error) {
 			return r, s.known(r.message)
 		}
 		nak, silent := errors.Is(err, errNak), errors.Is(err, terminal.ErrSilent)
-		if n == sendsMost || !nak && !(silent && q.again) {
+		if n == link.SendsMost || !nak && !(silent && q.again) {
 			if silent {
 				s.loose = true
 			}
@@ -86,7 +86,7 @@ func (s *session) await(ctx context.Context, q question, began time.Time) (reply
 			acked, until = true, time.Now().Add(q.wait)
 		case wire.STXBadLRC, wire.STXTooLong:
 			s.env.Quality.BadCheck()
-			if naks++; naks > 2*sendsMost {
+			if naks++; naks > 2*link.SendsMost {
 				return reply{}, fmt.Errorf("what the terminal says is damaged: %w", terminal.ErrSilent)
 			}
 			if err := s.line.Nak(); err != nil {

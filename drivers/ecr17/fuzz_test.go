@@ -1,15 +1,15 @@
 package ecr17
 
 import (
-	"context"
-	"errors"
-	"log/slog"
+	"bytes"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 
+	"tillbridge/drivers/ecr17/sim"
 	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
+	"tillbridge/terminal/wire"
 )
 
 // FuzzParsers: no bytes make the readers panic, and what they tell has no card number.
@@ -30,7 +30,7 @@ func FuzzParsers(f *testing.F) {
 		_, _ = readStatus(m)
 		_, _ = readSums(m)
 		_, _ = identity(body)
-		b := &till{}
+		b := &drivertest.Book{}
 		p := newPaper(b, 0)
 		p.add(m)
 		p.end()
@@ -52,116 +52,57 @@ func FuzzParsers(f *testing.F) {
 	})
 }
 
-// FuzzTerminal lets arbitrary bytes play the terminal's side after the sale, and again when it is asked afterwards. Nothing is approved
-// that the bytes do not hold, and nothing declined that they do not refuse.
+// FuzzTerminal lets a terminal say anything to the sale, and when it is asked afterwards.
 func FuzzTerminal(f *testing.F) {
+	o := drivertest.FuzzOptions{
+		Subject: subject(func(o *Options) { o.Standalone = true }, sim.Options{}), Sends: 6, States: states,
+		Orderly: func(_ terminal.LinkKind, b []byte) []byte {
+			if len(b) < 11 {
+				return nil
+			}
+			switch b[10] {
+			case 's':
+				return []byte(ackBytes + framed(statusAnswer))
+			case 'G':
+				return []byte(ackBytes + framed(approved(before, "00000990")))
+			}
+			return nil
+		},
+		Asks: func(_ terminal.LinkKind, b []byte) bool { return b[0] == wire.STX },
+		NAKs: func(_ terminal.LinkKind, said []byte) int { return bytes.Count(said, []byte{0x15, 0x03}) },
+	}
 	for _, pay := range []string{
 		ackBytes + framed(approved("000052", "00001250")), framed(approved(before, "00000990")) + ackBytes, nakBytes, nakBytes + nakBytes + ackBytes,
 		ackBytes + framed(refused("000052", "00001250", "TRANSAZIONE RIFIUTATA")), ackBytes, "", "\x01INSERIRE CARTA      \x04" + framed("170000010E0"),
 		ackBytes + framed(approved("000052", "00001250"))[:60], "\xff" + nakBytes,
 	} {
-		f.Add([]byte(pay), []byte(framed(statusAnswer)+framed(approved("000052", "00001250"))))
-		f.Add([]byte(pay), []byte(framed(refused("000052", "00000000", "TRANSAZIONE ANNULLATA"))))
+		o.Seeds = append(
+			o.Seeds, drivertest.FuzzSeed{Pay: pay, After: ackBytes + framed(statusAnswer) + framed(approved("000052", "00001250"))},
+			drivertest.FuzzSeed{Pay: pay, After: ackBytes + framed(refused("000052", "00000000", "TRANSAZIONE ANNULLATA"))},
+			drivertest.FuzzSeed{Pay: pay, After: ackBytes + framed(statusAnswer) + framed(approved(before, "00000990"))},
+		)
 	}
-	f.Fuzz(func(t *testing.T, pay, after []byte) {
-		if len(pay) > 1<<11 || len(after) > 1<<11 {
-			return
-		}
-		synctest.Test(t, func(t *testing.T) { fuzzPayment(t, pay, after) })
-	})
+	drivertest.Fuzz(f, o)
 }
 
-// frames are all messages that begin at any place of bytes and whose check byte holds.
-func frames(said []byte) (out []string) {
-	for i, c := range said {
-		if c != 0x02 {
-			continue
-		}
-		lrc := byte(0x7F)
-		for j := i; j < len(said)-1; j++ {
-			lrc ^= said[j]
-			if said[j] == 0x03 && lrc == said[j+1] {
-				out = append(out, string(said[i+1:j]))
-			}
-		}
+// states tells whether bytes hold a result with a code that says so. An older approval tells that nothing was booked since, and three
+// NAKs to the sale that it was not taken.
+func states(_ terminal.LinkKind, o terminal.Outcome, pay, after []byte) bool {
+	switch asked := after != nil; {
+	case o == terminal.Approved:
+		return holds(pay, "00") || holds(after, "00")
+	case asked:
+		return holds(pay, "00", "01", "05", "09") || holds(after, "00", "01", "05", "09")
 	}
-	return out
+	return holds(pay, "01", "05", "09") || bytes.Contains(pay, []byte{0x15, 0x03})
 }
 
-// holds tells whether a message of bytes states a code.
+// holds tells whether a message that begins at any place of bytes states a code.
 func holds(said []byte, codes ...string) bool {
-	for _, f := range frames(said) {
-		for _, c := range codes {
-			if len(f) >= 12 && (f[9] == 'E' || f[9] == 'V') && f[10:12] == c {
-				return true
-			}
+	for _, f := range drivertest.STXFrames(said, format(wire.CoverAll, true)) {
+		if len(f) >= 12 && (f[9] == 'E' || f[9] == 'V') && slices.Contains(codes, f[10:12]) {
+			return true
 		}
 	}
 	return false
-}
-
-func fuzzPayment(t *testing.T, pay, after []byte) {
-	var tasks sync.WaitGroup
-	defer tasks.Wait()
-	fk := &fake{}
-	asked, sales := false, 0
-	plain := ordinary(approved(before, "00000990"), func(_ int, code byte, _ string) []string {
-		if code == 'X' || code == 'P' {
-			sales++
-			return []string{string(pay)}
-		}
-		return nil
-	})
-	fk.script = func(line int, said string) []string {
-		if asked && said != "ACK" && said != "NAK" {
-			return []string{ackBytes + string(after)}
-		}
-		return plain(line, said)
-	}
-	opened, err := open(context.Background(), terminal.Env{Link: terminal.Serial, Currency: euros, Log: slog.New(slog.DiscardHandler), Dial: fk.dial(&tasks)}, NewOptions())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer opened.Close()
-	b, r := &till{}, sale(1250)
-	mark, err := opened.(*session).Mark(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := opened.Pay(context.Background(), r, b)
-	naks := strings.Count(string(pay), "\x15\x03")
-	fk.mu.Lock()
-	sent := sales
-	fk.mu.Unlock()
-	switch {
-	case err != nil && got.Outcome != terminal.Unknown, errors.Is(err, terminal.ErrNotSent):
-		t.Errorf("%s beside %v", got.Outcome, err)
-	case got.Outcome == terminal.Approved && (!holds(pay, "00") || len(b.seen) == 0):
-		t.Errorf("approved: %x", pay)
-	case got.Outcome == terminal.Declined && !holds(pay, "01", "05", "09") && naks == 0:
-		t.Errorf("declined: %x", pay)
-	case sent > 1 && naks == 0, sent > 2*sendsMost:
-		t.Errorf("the sale was sent %d times: %x", sent, pay)
-	}
-	if err == nil && got.Outcome != terminal.Unknown {
-		return
-	}
-	fk.do(func() { asked = true })
-	a := terminal.Attempt{Request: r, Mark: mark}
-	if n := len(b.seen); n > 0 {
-		a.Seen = &b.seen[n-1]
-	}
-	got, err = opened.Recover(context.Background(), a)
-	fk.mu.Lock()
-	defer fk.mu.Unlock()
-	switch {
-	case err != nil && got.Outcome != terminal.Unknown:
-		t.Errorf("%s beside %v", got.Outcome, err)
-	case got.Outcome == terminal.Approved && !holds(after, "00") && !holds(pay, "00"):
-		t.Errorf("recovery: approved: %x", after)
-	case got.Outcome == terminal.Declined && !holds(append(append([]byte{}, pay...), after...), "00", "01", "05", "09"):
-		t.Errorf("recovery: declined by %s: %x", got.Proof, after)
-	case sales != sent:
-		t.Error("recovery: the sale was sent")
-	}
 }

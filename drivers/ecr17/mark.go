@@ -63,6 +63,18 @@ func (f fingerprint) precedes(g fingerprint) bool {
 	return errA == nil && errB == nil && b == a%999_999+1
 }
 
+// olderMost is how far back in the count a result is taken for an earlier one. A count that begins anew is told by the time.
+const olderMost = 50
+
+// older tells whether f was counted shortly before g, and is not later by the terminal's clock, as far as both have its time.
+func (f fingerprint) older(g fingerprint) bool {
+	a, errA := strconv.Atoi(f.stan)
+	b, errB := strconv.Atoi(g.stan)
+	back := (b - a + 999_999) % 999_999
+	return errA == nil && errB == nil && back > 0 && back <= olderMost &&
+		(f.time <= g.time || g.time == "")
+}
+
 // longestPayment is how long after its start a payment can have been made at the terminal.
 const longestPayment = 15 * time.Minute
 

@@ -175,9 +175,9 @@ func (s *session) receiptsToUs(ctx context.Context) error {
 // transact hands a money command to the line and hears the terminal to its result. An error that is errNak means that the terminal
 // took none of the three frames and is at rest; any other error means that the outcome is not known.
 func (s *session) transact(ctx context.Context, body []byte, till terminal.Till) (terminal.Result, error) {
-	d := &dialogue{s: s, till: till, body: body, paper: newPaper(till, terminal.OtherReceipt), void: body[9] == codeReversal}
+	d := &dialogue{s: s, till: till, paper: newPaper(till, terminal.OtherReceipt), void: body[9] == codeReversal}
 	s.held.Undecided(true)
-	out, err := d.run(ctx)
+	out, err := d.run(ctx, body)
 	d.paper.end()
 	if !errors.Is(err, errNak) {
 		return out, err
@@ -209,72 +209,31 @@ func (s *session) atRest(ctx context.Context) error {
 type dialogue struct {
 	s     *session
 	till  terminal.Till
-	body  []byte
 	paper *paper
+	void  bool // it is a reversal
 
-	void    bool // it is a reversal
-	sends   int
-	rubbish int  // on the line when the command was handed over last
-	taken   bool // the terminal has shown that it works on the command
+	money   *link.Money
 	damaged int
 }
 
-// run sends the command and hears the terminal. The command is sent again only after a NAK, undisturbed and followed by silence,
-// at most twice; what the terminal does not answer is waited for.
-func (d *dialogue) run(ctx context.Context) (terminal.Result, error) {
-	until, err := d.hand()
-	if err != nil {
-		return terminal.Result{}, err
+// run sends the command and hears the terminal; what it does not answer is waited for. The error is errNak as transact says.
+func (d *dialogue) run(ctx context.Context, body []byte) (out terminal.Result, err error) {
+	d.money = &link.Money{
+		Line: d.s.line, Body: body, NakPause: nakPause, Till: d.till, Quality: d.s.env.Quality, Patience: d.patience,
+		Hear: func(e wire.STXEvent) (over, alive bool, err error) {
+			out, over, err = d.hear(ctx, e)
+			return over, e.Kind == wire.STXAck || e.Kind == wire.STXProgress || e.Kind == wire.STXFrame, err
+		},
 	}
-	for nak := false; ; {
-		e, err := d.s.line.Next(ctx, until, false)
-		switch {
-		case nak && errors.Is(err, terminal.ErrSilent) && (d.s.line.Partial() || d.s.line.Rubbish() != d.rubbish):
-			nak, until = false, time.Now().Add(d.patience())
-			continue
-		case nak && errors.Is(err, terminal.ErrSilent):
-			if d.sends == sendsMost {
-				return terminal.Result{}, errNak
-			}
-			d.s.env.Quality.SentAgain()
-			if until, err = d.hand(); err != nil {
-				return terminal.Result{}, err
-			}
-			nak = false
-			continue
-		case err != nil:
-			return terminal.Result{}, fmt.Errorf("no result of the payment came: %w", err)
-		case e.Kind == wire.STXNak && !e.Dirty && !d.taken:
-			d.s.env.Quality.Refused()
-			nak, until = true, time.Now().Add(nakPause)
-			continue
-		}
-		out, over, err := d.hear(ctx, e)
-		if over || err != nil {
-			return out, err
-		}
-		if nak || e.Kind == wire.STXAck || e.Kind == wire.STXProgress || e.Kind == wire.STXFrame {
-			// After a NAK and something else it is not known what the NAK was for.
-			nak, until = false, time.Now().Add(d.patience())
-		}
+	if err = d.money.Run(ctx); errors.Is(err, link.ErrNak) {
+		err = errNak
 	}
-}
-
-// hand hands the command to the line and says until when to wait.
-func (d *dialogue) hand() (until time.Time, err error) {
-	if d.sends++; d.sends == 1 {
-		d.till.Progress(terminal.Progress{Stage: terminal.Sent})
-	}
-	d.rubbish = d.s.line.Rubbish()
-	if err := d.s.line.Send(d.body); err != nil {
-		return until, fmt.Errorf("send the command: %w", err)
-	}
-	return time.Now().Add(d.patience()), nil
+	return out, err
 }
 
 // patience is the longest silence from now on.
 func (d *dialogue) patience() time.Duration {
-	if d.s.acks && !d.taken {
+	if d.s.acks && !d.money.Taken {
 		return unheard
 	}
 	return d.s.o.PaymentTimeout
@@ -303,10 +262,10 @@ func (d *dialogue) hear(ctx context.Context, e wire.STXEvent) (out terminal.Resu
 }
 
 func (d *dialogue) take(text string) {
-	if !d.taken && text == "" {
+	if !d.money.Taken && text == "" {
 		d.till.Progress(terminal.Progress{Stage: terminal.Started})
 	}
-	d.taken = true
+	d.money.Taken = true
 }
 
 // frame takes a message. Receipts and what else moves no money are acknowledged, and so is a result that was heard before.

@@ -3,12 +3,13 @@ package ecr17
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
+	"tillbridge/terminal/link"
 	"tillbridge/terminal/simulate"
 )
 
@@ -37,7 +38,11 @@ func dialogueCases() map[string]dialogueCase {
 		"the old result first": {func(byte) []string {
 			return []string{framed(approved(before, "00001250")), ackBytes, framed(approved("000052", "00001250"))}
 		}, terminal.Approved, terminal.Dialogue, false, 1},
-		"only the old result": {func(byte) []string { return []string{ackBytes, framed(approved(before, "00001250"))} }, terminal.Unknown, terminal.NoProof, true, 0},
+		"one of before the last": {func(byte) []string {
+			return []string{ackBytes, framed(approved("000049", "00001250")), framed(refused("000052", "00001250", "TRANSAZIONE RIFIUTATA"))}
+		}, terminal.Declined, terminal.Refused, false, 1},
+		"only one of before the last": {func(byte) []string { return []string{ackBytes, framed(approved("000049", "00001250"))} }, terminal.Unknown, terminal.NoProof, true, 0},
+		"only the old result":         {func(byte) []string { return []string{ackBytes, framed(approved(before, "00001250"))} }, terminal.Unknown, terminal.NoProof, true, 0},
 		"damaged once": {func(byte) []string {
 			return []string{ackBytes, "\x02" + approved("000052", "00001250") + "\x03\x00", framed(approved("000052", "00001250"))}
 		}, terminal.Approved, terminal.Dialogue, false, 1},
@@ -71,32 +76,32 @@ func TestPayDialogue(t *testing.T) {
 			t.Run(name+" "+k.String(), func(t *testing.T) {
 				o := NewOptions()
 				o.Extended = ExtendedYes
-				f := &fake{}
-				f.script = ordinary(approved(before, "00000990"), func(_ int, code byte, _ string) []string { return c.script(code) })
+				f := &drivertest.Fake{}
+				f.Script = ordinary(approved(before, "00000990"), func(_ int, code byte, _ string) []string { return c.script(code) })
 				if strings.Contains(name, "old result") {
-					f.script = ordinary(approved(before, "00001250"), func(_ int, code byte, _ string) []string { return c.script(code) })
+					f.Script = ordinary(approved(before, "00001250"), func(_ int, code byte, _ string) []string { return c.script(code) })
 				}
 				withFake(t, k, o, f, func(t *testing.T, s *session) {
 					if _, err := s.Mark(t.Context()); err != nil {
 						t.Fatal(err)
 					}
-					b := &till{}
+					b := &drivertest.Book{}
 					got, err := s.Pay(t.Context(), sale(1250), b)
-					if (err != nil) != c.fails || got.Outcome != c.outcome || got.Proof != c.proof || len(b.seen) != c.seen {
-						t.Errorf("%s by %s, %v, %d recorded: %+v", got.Outcome, got.Proof, err, len(b.seen), got)
+					if (err != nil) != c.fails || got.Outcome != c.outcome || got.Proof != c.proof || len(b.Results) != c.seen {
+						t.Errorf("%s by %s, %v, %d recorded: %+v", got.Outcome, got.Proof, err, len(b.Results), got)
 					}
 					if errors.Is(err, terminal.ErrNotSent) {
 						t.Error("called not sent")
 					}
 					want := 1
 					if name == "NAK thrice" {
-						want = sendsMost
+						want = link.SendsMost
 					}
-					if n := f.said("X"); n != want || f.said("P") != 0 {
-						t.Errorf("X was sent %d times, P %d times", n, f.said("P"))
+					if n := f.Count("X", 9); n != want || f.Count("P", 9) != 0 {
+						t.Errorf("X was sent %d times, P %d times", n, f.Count("P", 9))
 					}
-					if !slices.Contains(b.stages, terminal.Sent) || len(b.marks) != 0 {
-						t.Errorf("stages %v, marks %v", b.stages, b.marks)
+					if b.Told(terminal.Sent) == 0 || len(b.Marks) != 0 {
+						t.Errorf("stages %v, marks %v", b.Steps, b.Marks)
 					}
 				})
 			})
@@ -111,16 +116,16 @@ func TestPaySeenFails(t *testing.T) {
 		acks = 0
 		return []string{ackBytes, framed(approved("000052", "00001250"))}
 	})
-	f := &fake{script: func(line int, said string) []string {
+	f := &drivertest.Fake{Script: func(line int, said string) []string {
 		if said == "ACK" && acks >= 0 {
 			acks++
 		}
 		return plain(line, said)
 	}}
 	withFake(t, terminal.Serial, NewOptions(), f, func(t *testing.T, s *session) {
-		got, err := s.Pay(t.Context(), sale(1250), &till{fails: errors.New("disk full")})
+		got, err := s.Pay(t.Context(), sale(1250), &drivertest.Book{SeenFails: errors.New("disk full")})
 		<-time.After(time.Second)
-		f.do(func() {
+		f.Do(func() {
 			if err == nil || errors.Is(err, terminal.ErrNotSent) || got.Outcome != terminal.Unknown || acks != 0 {
 				t.Errorf("%+v, %v, %d acknowledgements", got, err, acks)
 			}
@@ -147,7 +152,7 @@ func TestPayFallsBack(t *testing.T) {
 				o := NewOptions()
 				o.Extended = c.extended
 				refusing := false
-				f := &fake{}
+				f := &drivertest.Fake{}
 				plain := ordinary(approved(before, "00000990")[:71], func(_ int, code byte, _ string) []string {
 					if code == 'X' {
 						refusing = true
@@ -155,16 +160,16 @@ func TestPayFallsBack(t *testing.T) {
 					}
 					return []string{ackBytes, framed(approved("000052", "00001250")[:71])}
 				})
-				f.script = func(line int, said string) []string {
+				f.Script = func(line int, said string) []string {
 					if refusing && !c.resting && len(said) == 10 {
 						return []string{ackBytes, framed(strings.Replace(statusAnswer, "0101000000"+"2", "0101000000"+"5", 1))}
 					}
 					return plain(line, said)
 				}
 				withFake(t, k, o, f, func(t *testing.T, s *session) {
-					got, err := s.Pay(t.Context(), sale(1250), &till{})
-					if got.Outcome != c.outcome || (err != nil) != (c.outcome == terminal.Unknown) || f.said("X") != c.xs || f.said("P") != c.ps {
-						t.Fatalf("%s, %v; %d X, %d P", got.Outcome, err, f.said("X"), f.said("P"))
+					got, err := s.Pay(t.Context(), sale(1250), &drivertest.Book{})
+					if got.Outcome != c.outcome || (err != nil) != (c.outcome == terminal.Unknown) || f.Count("X", 9) != c.xs || f.Count("P", 9) != c.ps {
+						t.Fatalf("%s, %v; %d X, %d P", got.Outcome, err, f.Count("X", 9), f.Count("P", 9))
 					}
 					if c.name != "auto" {
 						return
@@ -180,19 +185,19 @@ func TestPayFallsBack(t *testing.T) {
 
 func TestPayNotSent(t *testing.T) {
 	dollars := terminal.Currency{Code: "USD", Numeric: 840, Digits: 2}
-	f := &fake{script: ordinary(approved(before, "00000990"), func(int, byte, string) []string { return nil })}
+	f := &drivertest.Fake{Script: ordinary(approved(before, "00000990"), func(int, byte, string) []string { return nil })}
 	withFake(t, terminal.Serial, NewOptions(), f, func(t *testing.T, s *session) {
 		for _, a := range []terminal.Amount{{Minor: 0, Currency: euros}, {Minor: -1, Currency: euros}, {Minor: 100_000_000, Currency: euros}, {Minor: 1, Currency: dollars}} {
-			_, err := s.Pay(t.Context(), terminal.Request{Amount: a, Armed: time.Now()}, &till{})
+			_, err := s.Pay(t.Context(), terminal.Request{Amount: a, Armed: time.Now()}, &drivertest.Book{})
 			if !errors.Is(err, terminal.ErrNotSent) {
 				t.Errorf("%v: %v", a, err)
 			}
 		}
 		_ = s.Close()
-		if _, err := s.Pay(t.Context(), sale(1250), &till{}); !errors.Is(err, terminal.ErrNotSent) {
+		if _, err := s.Pay(t.Context(), sale(1250), &drivertest.Book{}); !errors.Is(err, terminal.ErrNotSent) {
 			t.Errorf("on a closed session: %v", err)
 		}
-		if f.said("X")+f.said("P") != 0 {
+		if f.Count("X", 9)+f.Count("P", 9) != 0 {
 			t.Error("something was sent")
 		}
 	})
@@ -204,12 +209,12 @@ func TestPayWithoutMark(t *testing.T) {
 		"no number": refused("000000", "00000000", "NESSUNA OPERAZIONE"), "approved without a number": approved("000000", "00001250"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := &fake{script: ordinary(last, func(int, byte, string) []string { return []string{ackBytes, framed(approved("000052", "00001250"))} })}
+			f := &drivertest.Fake{Script: ordinary(last, func(int, byte, string) []string { return []string{ackBytes, framed(approved("000052", "00001250"))} })}
 			withFake(t, terminal.TCP, NewOptions(), f, func(t *testing.T, s *session) {
 				if m, err := s.Mark(t.Context()); !errors.Is(err, terminal.ErrRefused) || m.Known() {
 					t.Errorf("mark %q, %v", m, err)
 				}
-				got, err := s.Pay(t.Context(), sale(1250), &till{})
+				got, err := s.Pay(t.Context(), sale(1250), &drivertest.Book{})
 				if err != nil || got.Outcome != terminal.Approved || !got.Mark.Known() {
 					t.Errorf("%+v, %v", got, err)
 				}
@@ -220,7 +225,7 @@ func TestPayWithoutMark(t *testing.T) {
 
 // A terminal that does not answer G at all, and answers s, is one without marks.
 func TestMarkMute(t *testing.T) {
-	f := &fake{script: func(_ int, said string) []string {
+	f := &drivertest.Fake{Script: func(_ int, said string) []string {
 		if len(said) == 10 {
 			return []string{ackBytes + framed(statusAnswer)}
 		}
@@ -234,7 +239,7 @@ func TestMarkMute(t *testing.T) {
 		if _, err := s.Mark(t.Context()); !errors.Is(err, terminal.ErrRefused) || time.Since(began) > 28*time.Second {
 			t.Errorf("mark: %v after %s", err, time.Since(began))
 		}
-		if got, err := s.Pay(t.Context(), sale(1250), &till{}); err != nil || got.Outcome != terminal.Approved {
+		if got, err := s.Pay(t.Context(), sale(1250), &drivertest.Book{}); err != nil || got.Outcome != terminal.Approved {
 			t.Errorf("%+v, %v", got, err)
 		}
 		got, err := s.Recover(t.Context(), terminal.Attempt{Request: sale(1250)})
@@ -248,16 +253,16 @@ func TestMarkMute(t *testing.T) {
 func TestPayMarksAnew(t *testing.T) {
 	for _, k := range links {
 		withSim(t, k, NewOptions(), terminal.SimulatorOptions{Outcome: simulate.Approved}, func(r *rig) {
-			t := r.t
+			t := r.T
 			m, err := r.s.Mark(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			r.press(simulate.PressManualSale + ":1250")
-			b := &till{}
+			r.Press(simulate.PressManualSale + ":1250")
+			b := &drivertest.Book{}
 			got, err := r.s.Pay(t.Context(), sale(1250), b)
-			if err != nil || got.Outcome != terminal.Approved || len(b.marks) != 1 || b.marks[0] == m || got.AuthCode != r.ours().AuthCode {
-				t.Errorf("%+v, %v, marks %q after %q", got, err, b.marks, m)
+			if err != nil || got.Outcome != terminal.Approved || len(b.Marks) != 1 || b.Marks[0] == m || got.AuthCode != r.ours().AuthCode {
+				t.Errorf("%+v, %v, marks %q after %q", got, err, b.Marks, m)
 			}
 			if got.TxnRef != "17000001/000054/000154/88105000001" || got.CardLast4 != "0043" || got.TerminalID != "17000001" || r.s.TerminalID() != "17000001" {
 				t.Errorf("%+v", got)
@@ -270,10 +275,10 @@ func TestPayMarksAnew(t *testing.T) {
 func TestPayRefusedTwiceAlike(t *testing.T) {
 	for wait, want := range map[time.Duration]terminal.Outcome{3 * time.Second: terminal.Unknown, 11 * time.Second: terminal.Declined} {
 		same := refused("000000", "00000000", "TRANSAZIONE ANNULLATA")
-		f := &fake{script: ordinary(same, func(int, byte, string) []string { return []string{ackBytes, fmt.Sprintf("+%s", wait), framed(same)} })}
+		f := &drivertest.Fake{Script: ordinary(same, func(int, byte, string) []string { return []string{ackBytes, fmt.Sprintf("+%s", wait), framed(same)} })}
 		withFake(t, terminal.Serial, NewOptions(), f, func(t *testing.T, s *session) {
 			<-time.After(repeatsFor)
-			got, err := s.Pay(t.Context(), sale(1250), &till{})
+			got, err := s.Pay(t.Context(), sale(1250), &drivertest.Book{})
 			if got.Outcome != want || (err != nil) != (want == terminal.Unknown) {
 				t.Errorf("after %s: %+v, %v", wait, got, err)
 			}
@@ -284,31 +289,31 @@ func TestPayRefusedTwiceAlike(t *testing.T) {
 func TestVoid(t *testing.T) {
 	for _, k := range links {
 		withSim(t, k, NewOptions(), terminal.SimulatorOptions{Outcome: simulate.Approved}, func(r *rig) {
-			t := r.t
-			first, err := r.s.Pay(t.Context(), sale(1250), &till{})
+			t := r.T
+			first, err := r.s.Pay(t.Context(), sale(1250), &drivertest.Book{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			second, err := r.s.Pay(t.Context(), sale(777), &till{})
+			second, err := r.s.Pay(t.Context(), sale(777), &drivertest.Book{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := r.s.Void(t.Context(), sale(1250), first, &till{}); !errors.Is(err, terminal.ErrNotSent) {
+			if _, err := r.s.Void(t.Context(), sale(1250), first, &drivertest.Book{}); !errors.Is(err, terminal.ErrNotSent) {
 				t.Errorf("a sale that is not the last: %v", err)
 			}
-			if _, err := r.s.Void(t.Context(), sale(777), terminal.Result{}, &till{}); !errors.Is(err, terminal.ErrNotSent) {
+			if _, err := r.s.Void(t.Context(), sale(777), terminal.Result{}, &drivertest.Book{}); !errors.Is(err, terminal.ErrNotSent) {
 				t.Errorf("a sale without a number: %v", err)
 			}
-			got, err := r.s.Void(t.Context(), sale(777), second, &till{})
+			got, err := r.s.Void(t.Context(), sale(777), second, &drivertest.Book{})
 			if err != nil || got.Outcome != terminal.Approved || got.CapturedMinor != nil {
 				t.Errorf("%+v, %v", got, err)
 			}
-			for _, e := range r.sim.Face().Ledger {
+			for _, e := range r.Sim.Face().Ledger {
 				if e.Minor == 777 && e.Captured || e.Minor == 1250 && !e.Captured {
 					t.Errorf("the ledger has %+v", e)
 				}
 			}
-			if _, err := r.s.Void(t.Context(), sale(777), second, &till{}); !errors.Is(err, terminal.ErrNotSent) {
+			if _, err := r.s.Void(t.Context(), sale(777), second, &drivertest.Book{}); !errors.Is(err, terminal.ErrNotSent) {
 				t.Errorf("a second time: %v", err)
 			}
 		})

@@ -10,6 +10,7 @@ import (
 
 	"tillbridge/drivers/ecr17/sim"
 	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
 	"tillbridge/terminal/simulate"
 )
 
@@ -152,16 +153,16 @@ func TestRecoverStates(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			opened := false
-			f := &fake{}
+			f := &drivertest.Fake{}
 			plain := ordinary(approved(before, "00000990"), func(int, byte, string) []string { return nil })
-			f.script = func(line int, said string) []string {
+			f.Script = func(line int, said string) []string {
 				if opened && len(said) == 10 {
 					return []string{c.status}
 				}
 				return plain(line, said)
 			}
 			withFake(t, terminal.TCP, NewOptions(), f, func(t *testing.T, s *session) {
-				f.do(func() { opened = true })
+				f.Do(func() { opened = true })
 				a := terminal.Attempt{Request: sale(1250), Mark: read(t, approved(before, "00000990")).mark()}
 				if _, err := s.Recover(t.Context(), a); !errors.Is(err, terminal.ErrBusy) {
 					t.Errorf("early: %v", err)
@@ -171,7 +172,7 @@ func TestRecoverStates(t *testing.T) {
 				if err != nil || got.Outcome != terminal.Unknown || !strings.Contains(got.Text, c.text) {
 					t.Errorf("%+v, %v", got, err)
 				}
-				if f.said("X")+f.said("P") > 0 {
+				if f.Count("X", 9)+f.Count("P", 9) > 0 {
 					t.Error("recovery moves money")
 				}
 			})
@@ -197,7 +198,7 @@ func TestWithoutX(t *testing.T) {
 					if got := r.play(); got.Outcome == terminal.Unknown {
 						held++
 						if !standalone {
-							r.t.Errorf("%s over %s: held: %s", script, k, got.Text)
+							r.Errorf("%s over %s: held: %s", script, k, got.Text)
 						}
 					}
 				})
@@ -209,24 +210,24 @@ func TestWithoutX(t *testing.T) {
 
 // play makes a payment, asks about it if it must, and compares with the ledger.
 func (r *rig) play() terminal.Result {
-	t := r.t
+	t := r.T
 	t.Helper()
 	mark, err := r.s.Mark(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, b := sale(1250), &till{}
+	req, b := sale(1250), &drivertest.Book{}
 	got, err := r.s.Pay(t.Context(), req, b)
 	if errors.Is(err, terminal.ErrNotSent) {
 		t.Fatal(err)
 	}
 	if err != nil || got.Outcome == terminal.Unknown {
-		r.press(simulate.PressPlugCable, simulate.PressRestorePower)
+		r.Press(simulate.PressPlugCable, simulate.PressRestorePower)
 		a := terminal.Attempt{Request: req, Mark: mark}
-		if n := len(b.seen); n > 0 {
-			a.Seen = &b.seen[n-1]
+		if n := len(b.Results); n > 0 {
+			a.Seen = &b.Results[n-1]
 		}
-		got = r.askUntil(a)
+		got = r.Ask(a)
 	}
 	e := r.ours()
 	captured := e != nil && e.Captured

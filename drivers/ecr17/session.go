@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"tillbridge/terminal"
@@ -16,13 +17,13 @@ import (
 const (
 	ackWait    = 3 * time.Second        // the end of a frame to its ACK or NAK
 	nakPause   = 200 * time.Millisecond // a NAK to the frame once more
-	sendsMost  = 3                      // of one frame
 	answerWait = 15 * time.Second       // the ACK of a harmless command to its answer
 	glance     = 2 * time.Millisecond   // to see what has come unasked
 	freshWait  = 20 * time.Millisecond  // to see whether a new connection is closed at once
 	looseWait  = 4 * time.Second        // after which nothing of an earlier conversation is repeated
 	repeatsFor = 10 * time.Second       // within which a terminal repeats what was not acknowledged: three times, 3 s each
 	dialsMost  = 3
+	heardMost  = 100 // results that a session remembers
 	dialPause  = 300 * time.Millisecond
 )
 
@@ -48,13 +49,13 @@ type session struct {
 	terminalID string
 	last       terminal.Mark // what the engine has for the terminal's last transaction, as far as this session knows
 	told       string        // the last result that was heard, whole
-	toldMark   terminal.Mark
 	toldAt     time.Time
-	acks       bool      // the terminal was heard to acknowledge
-	mute       bool      // it does not answer G
-	extended   bool      // it took an X
-	basic      bool      // it refused X and took P
-	began      time.Time // when a money command was under way last, or this session began
+	heard      []fingerprint // of the last results that were heard, the newest last
+	acks       bool          // the terminal was heard to acknowledge
+	mute       bool          // it does not answer G
+	extended   bool          // it took an X
+	basic      bool          // it refused X and took P
+	began      time.Time     // when a money command was under way last, or this session began
 }
 
 // open starts a session: dial, and ask for the status, which tells the terminal's number and how it makes check bytes.
@@ -101,7 +102,7 @@ func (s *session) greet(ctx context.Context) error {
 		if errors.Is(err, errNak) {
 			continue
 		}
-		for range sendsMost {
+		for range link.SendsMost {
 			if err != nil || s.lrc.Known || heard == c {
 				break
 			}
@@ -229,19 +230,25 @@ func (s *session) known(m message) error {
 }
 
 // hear remembers a result, so that its repetition is known as one.
-func (s *session) hear(r result) { s.told, s.toldMark, s.toldAt = r.body, r.mark(), time.Now() }
-
-// stale tells whether a result was heard before. A refusal without a number looks like another one; it is taken for a repetition
-// as long as the terminal may repeat.
-func (s *session) stale(r result) bool {
-	if m := r.mark(); m.Known() {
-		f, _ := parseMark(m)
-		for _, old := range []terminal.Mark{s.last, s.toldMark} {
-			if g, ok := parseMark(old); ok && f.same(g) {
-				return true
-			}
-		}
-		return false
+func (s *session) hear(r result) {
+	s.told, s.toldAt = r.body, time.Now()
+	f, ok := parseMark(r.mark())
+	if !ok || slices.ContainsFunc(s.heard, f.same) {
+		return
 	}
-	return r.body == s.told && (r.ok() || time.Since(s.toldAt) < repeatsFor)
+	if s.heard = append(s.heard, f); len(s.heard) > heardMost {
+		s.heard = s.heard[1:]
+	}
+}
+
+// stale tells whether a result is of an earlier transaction: it was heard before, whenever that was, or it was counted before the
+// terminal's last one. A refusal without a number looks like another one; it is taken for a repetition as long as the terminal may
+// repeat.
+func (s *session) stale(r result) bool {
+	f, ok := parseMark(r.mark())
+	if !ok {
+		return r.body == s.told && (r.ok() || time.Since(s.toldAt) < repeatsFor)
+	}
+	last, known := parseMark(s.last)
+	return known && (f.same(last) || f.older(last)) || slices.ContainsFunc(s.heard, f.same)
 }

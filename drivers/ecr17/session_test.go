@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"tillbridge/drivers/ecr17/sim"
 	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
 	"tillbridge/terminal/simulate"
 	"tillbridge/terminal/wire"
 )
@@ -59,10 +61,10 @@ func TestGreet(t *testing.T) {
 				}
 				withSim(t, k, o, terminal.SimulatorOptions{Outcome: simulate.Approved, Options: sim.Options{LRC: lrc}}, func(r *rig) {
 					if r.s.lrc != (LRC{want, true}) {
-						r.t.Errorf("%s over %s: %+v", lrc, k, r.s.lrc)
+						r.Errorf("%s over %s: %+v", lrc, k, r.s.lrc)
 					}
-					if got, err := r.s.Pay(r.t.Context(), sale(1250), &till{}); err != nil || got.Outcome != terminal.Approved {
-						r.t.Errorf("%s over %s: %+v, %v", lrc, k, got, err)
+					if got, err := r.s.Pay(r.Context(), sale(1250), &drivertest.Book{}); err != nil || got.Outcome != terminal.Approved {
+						r.Errorf("%s over %s: %+v, %v", lrc, k, got, err)
 					}
 				})
 			}
@@ -73,7 +75,7 @@ func TestGreet(t *testing.T) {
 // One damaged bit makes one coverage look like another one: the terminal is asked again.
 func TestGreetDamaged(t *testing.T) {
 	answers := 0
-	f := &fake{script: func(_ int, said string) []string {
+	f := &drivertest.Fake{Script: func(_ int, said string) []string {
 		if len(said) != 10 {
 			return nil
 		}
@@ -84,7 +86,7 @@ func TestGreetDamaged(t *testing.T) {
 		return []string{ackBytes + string(frame)}
 	}}
 	withFake(t, terminal.Serial, NewOptions(), f, func(t *testing.T, s *session) {
-		f.do(func() {
+		f.Do(func() {
 			if s.lrc != (LRC{wire.CoverAll, true}) || answers != 2 {
 				t.Errorf("%+v after %d answers", s.lrc, answers)
 			}
@@ -110,8 +112,8 @@ func TestOpenFails(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					var tasks sync.WaitGroup
 					defer tasks.Wait()
-					f := &fake{script: c.script}
-					s, err := open(t.Context(), terminal.Env{Link: k, Currency: c.cur, Log: slog.New(slog.DiscardHandler), Dial: f.dial(&tasks)}, c.o)
+					f := &drivertest.Fake{Format: sheetFormat, Script: c.script}
+					s, err := open(t.Context(), terminal.Env{Link: k, Currency: c.cur, Log: slog.New(slog.DiscardHandler), Dial: f.Dial(&tasks)}, c.o)
 					if err == nil || s != nil {
 						t.Error("a session")
 					}
@@ -124,23 +126,23 @@ func TestOpenFails(t *testing.T) {
 // Over TCP a connection that is closed at once means that the terminal is busy, and nothing was sent.
 func TestBusyOverTCP(t *testing.T) {
 	withSim(t, terminal.TCP, NewOptions(), terminal.SimulatorOptions{Options: sim.Options{}}, func(r *rig) {
-		other, err := open(r.t.Context(), r.env, r.o)
+		other, err := open(r.Context(), r.Env, r.o)
 		if err != nil {
-			r.t.Fatal(err)
+			r.Fatal(err)
 		}
 		defer other.Close()
 		done := make(chan error, 1)
 		go func() {
-			_, err := other.Pay(r.t.Context(), sale(777), &till{})
+			_, err := other.Pay(r.Context(), sale(777), &drivertest.Book{})
 			done <- err
 		}()
 		<-time.After(2 * time.Second)
-		if _, err := r.s.Pay(r.t.Context(), sale(1250), &till{}); !errors.Is(err, terminal.ErrNotSent) || !errors.Is(err, terminal.ErrBusy) {
-			r.t.Errorf("beside another payment: %v", err)
+		if _, err := r.s.Pay(r.Context(), sale(1250), &drivertest.Book{}); !errors.Is(err, terminal.ErrNotSent) || !errors.Is(err, terminal.ErrBusy) {
+			r.Errorf("beside another payment: %v", err)
 		}
-		r.press(simulate.PressTap)
+		r.Press(simulate.PressTap)
 		if err := <-done; err != nil {
-			r.t.Error(err)
+			r.Error(err)
 		}
 	})
 }
@@ -148,19 +150,19 @@ func TestBusyOverTCP(t *testing.T) {
 // A line that leads to another terminal gets no payment.
 func TestAnotherTerminal(t *testing.T) {
 	id := "17000001"
-	f := &fake{}
-	f.script = func(_ int, said string) []string {
+	f := &drivertest.Fake{}
+	f.Script = func(_ int, said string) []string {
 		return ordinary(id+approved(before, "00000990")[8:], func(int, byte, string) []string { return []string{ackBytes} })(0, said)
 	}
 	withFake(t, terminal.TCP, NewOptions(), f, func(t *testing.T, s *session) {
 		if s.TerminalID() != "17000001" {
 			t.Errorf("id %q", s.TerminalID())
 		}
-		f.do(func() { id = "17000002" })
-		if _, err := s.Pay(t.Context(), sale(1250), &till{}); !errors.Is(err, terminal.ErrNotSent) || !errors.Is(err, errOther) {
+		f.Do(func() { id = "17000002" })
+		if _, err := s.Pay(t.Context(), sale(1250), &drivertest.Book{}); !errors.Is(err, terminal.ErrNotSent) || !errors.Is(err, errOther) {
 			t.Errorf("another terminal: %v", err)
 		}
-		if f.said("X") != 0 {
+		if f.Count("X", 9) != 0 {
 			t.Error("it got the sale")
 		}
 	})
@@ -177,36 +179,36 @@ func TestServices(t *testing.T) {
 	}
 	// Receipts on the terminal's own paper.
 	withSim(t, terminal.Serial, NewOptions(), terminal.SimulatorOptions{Outcome: simulate.Approved}, func(r *rig) {
-		b := &till{}
-		if _, err := r.s.Pay(r.t.Context(), sale(1250), b); err != nil || len(b.receipts) != 0 {
-			r.t.Errorf("%v, %d receipts", err, len(b.receipts))
+		b := &drivertest.Book{}
+		if _, err := r.s.Pay(r.Context(), sale(1250), b); err != nil || len(b.Receipts) != 0 {
+			r.Errorf("%v, %d receipts", err, len(b.Receipts))
 		}
-		if err := r.s.Reprint(r.t.Context(), b); err != nil || len(b.receipts) != 0 || !slices.Contains(r.sim.Face().Receipt, "IMPORTO EUR 12,50") {
-			r.t.Errorf("reprint: %v, %q", err, r.sim.Face().Receipt)
+		if err := r.s.Reprint(r.Context(), b); err != nil || len(b.Receipts) != 0 || !slices.Contains(r.Sim.Face().Receipt, "IMPORTO EUR 12,50") {
+			r.Errorf("reprint: %v, %q", err, r.Sim.Face().Receipt)
 		}
 	})
 }
 
 func checkServices(r *rig) {
-	t, ctx := r.t, r.t.Context()
+	t, ctx := r.T, r.Context()
 	h, err := r.s.Probe(ctx)
 	if err != nil || !h.Ready || h.Code != "2" || h.TerminalID != "17000001" || h.Software != "01.02.03" {
 		t.Errorf("probe: %+v, %v", h, err)
 	}
-	b := &till{}
+	b := &drivertest.Book{}
 	began := time.Now()
 	got, err := r.s.Pay(ctx, sale(1250), b)
-	if err != nil || got.Outcome != terminal.Approved || len(b.receipts) != 1 {
-		t.Fatalf("%+v, %v, %d receipts", got, err, len(b.receipts))
+	if err != nil || got.Outcome != terminal.Approved || len(b.Receipts) != 1 {
+		t.Fatalf("%+v, %v, %d receipts", got, err, len(b.Receipts))
 	}
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("a payment with a receipt takes %s", took)
 	}
-	if lines := b.receipts[0].Lines; len(lines) != 6 || lines[4].Text != "IMPORTO EUR 12,50" {
+	if lines := b.Receipts[0].Lines; len(lines) != 6 || lines[4].Text != "IMPORTO EUR 12,50" {
 		t.Errorf("receipt %+v", lines)
 	}
-	if err := r.s.Reprint(ctx, b); err != nil || len(b.receipts) != 2 || !slices.Equal(b.receipts[0].Lines, b.receipts[1].Lines) {
-		t.Errorf("reprint: %v, %+v", err, b.receipts)
+	if err := r.s.Reprint(ctx, b); err != nil || len(b.Receipts) != 2 || !slices.Equal(b.Receipts[0].Lines, b.Receipts[1].Lines) {
+		t.Errorf("reprint: %v, %+v", err, b.Receipts)
 	}
 	if sums, err := r.s.Totals(ctx); err != nil || sums.TotalMinor != 2240 {
 		t.Errorf("totals: %+v, %v", sums, err)
@@ -224,17 +226,17 @@ func checkServices(r *rig) {
 
 // A receipt that stops, comes in pieces, or has no end is told as far as it came, and is bounded.
 func TestPaper(t *testing.T) {
-	b := &till{}
+	b := &drivertest.Book{}
 	p := newPaper(b, terminal.CustomerReceipt)
 	for _, piece := range []string{"RIGA UN", "O}PAN 4000000000000043}", strings.Repeat("}", 1000) + strings.Repeat("x", 1000)} {
 		p.add(message{code: codeTicket, body: "170000010S" + piece})
 	}
 	p.end()
 	p.end()
-	if len(b.receipts) != 1 {
-		t.Fatalf("%d receipts", len(b.receipts))
+	if len(b.Receipts) != 1 {
+		t.Fatalf("%d receipts", len(b.Receipts))
 	}
-	l := b.receipts[0].Lines
+	l := b.Receipts[0].Lines
 	if l[0].Text != "RIGA UNO" || l[1].Text != "PAN ************0043" || len(l) > paperLines {
 		t.Errorf("%d lines: %+v", len(l), l[:2])
 	}
@@ -244,12 +246,12 @@ func TestPaper(t *testing.T) {
 func TestSettleRefused(t *testing.T) {
 	const said = "170000010C01HOST NON RISPONDE  1000000000000"
 	for name, answer := range map[string][]string{"refused": {ackBytes, framed(said)}, "silent": nil, "other sums": {ackBytes, framed("170000010C00" + "0000000000001250" + "0000000000001200")}} {
-		f := &fake{script: ordinary(approved(before, "00000990"), func(int, byte, string) []string { return answer })}
+		f := &drivertest.Fake{Script: ordinary(approved(before, "00000990"), func(int, byte, string) []string { return answer })}
 		withFake(t, terminal.Serial, NewOptions(), f, func(t *testing.T, s *session) {
-			got, err := s.Settle(t.Context(), &till{})
+			got, err := s.Settle(t.Context(), &drivertest.Book{})
 			switch {
-			case f.said("C") != 1:
-				t.Errorf("%s: C was sent %d times", name, f.said("C"))
+			case f.Count("C", 9) != 1:
+				t.Errorf("%s: C was sent %d times", name, f.Count("C", 9))
 			case name == "refused" && (!errors.Is(err, terminal.ErrRefused) || !strings.Contains(err.Error(), "HOST NON RISPONDE")),
 				name == "silent" && (err == nil || errors.Is(err, terminal.ErrRefused)),
 				name == "other sums" && (err != nil || got.TotalMinor != 1250 || !strings.Contains(got.Text, "12.00 EUR")):
@@ -348,9 +350,9 @@ func TestIdentify(t *testing.T) {
 		for _, k := range links {
 			withSim(t, k, mustLRC(t, lrc), terminal.SimulatorOptions{Options: sim.Options{LRC: lrc}}, func(r *rig) {
 				r.s.drop()
-				id, _, err := identifyOn(r.t, k, r.env.Dial)
+				id, _, err := identifyOn(r.T, k, r.Env.Dial)
 				if err != nil || id.TerminalID != "17000001" || id.Software != "01.02.03" || id.Text == "" {
-					r.t.Errorf("%s over %s: %+v, %v", lrc, k, id, err)
+					r.Errorf("%s over %s: %+v, %v", lrc, k, id, err)
 				}
 			})
 		}
@@ -367,9 +369,9 @@ func TestIdentify(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var tasks sync.WaitGroup
 				defer tasks.Wait()
-				f := &fake{script: script}
+				f := &drivertest.Fake{Format: sheetFormat, Script: script}
 				began := time.Now()
-				id, _, err := identifyOn(t, terminal.Serial, f.dial(&tasks))
+				id, _, err := identifyOn(t, terminal.Serial, f.Dial(&tasks))
 				if err == nil || time.Since(began) > 15*time.Second {
 					t.Errorf("%+v, %v after %s", id, err, time.Since(began))
 				}
@@ -417,5 +419,49 @@ func TestDescribe(t *testing.T) {
 		if got := describe(terminal.Serial, c.sent, []byte(c.line)); strings.ReplaceAll(got, "[message(2)]", "message(2)") != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+// A result is known again however many others were heard since, within bounds, and whatever is last in the terminal.
+func TestHeardBefore(t *testing.T) {
+	s := &session{}
+	one := func(stan int) result {
+		m, _ := parse([]byte(approved(fmt.Sprintf("%06d", stan), "00001250")))
+		r, ok := readResult(m)
+		if !ok {
+			t.Fatal("no result")
+		}
+		return r
+	}
+	for stan := 1000; stan < 1000+heardMost; stan++ {
+		if s.stale(one(stan)) {
+			t.Fatalf("%d is new and taken for an earlier one", stan)
+		}
+		s.hear(one(stan))
+		s.hear(one(stan))
+	}
+	for stan := 1000; stan < 1000+heardMost; stan++ {
+		if !s.stale(one(stan)) {
+			t.Fatalf("%d was heard and is taken for a new one", stan)
+		}
+	}
+	if s.hear(one(5000)); len(s.heard) != heardMost || s.stale(one(1000)) {
+		t.Errorf("%d are remembered", len(s.heard))
+	}
+	// The order of the count tells an earlier one too, unless the count began anew.
+	s = &session{last: one(20).mark()}
+	for stan, stale := range map[int]bool{20: true, 19: true, 1: true, 21: false, 999_998: true, 999_900: false, 70: false} {
+		if s.stale(one(stan)) != stale {
+			t.Errorf("%d after 20: stale is %t", stan, !stale)
+		}
+	}
+	m, _ := parse([]byte(refused("000020", "00001250", "TRANSAZIONE RIFIUTATA"))) // a refusal has no time
+	last, _ := readResult(m)
+	if s := (&session{last: last.mark()}); !s.stale(one(19)) || s.stale(one(21)) {
+		t.Error("behind a refusal the order of the count does not tell")
+	}
+	anew := one(1)
+	if anew.time = "3652359"; s.stale(anew) {
+		t.Error("a count that began anew is taken for an earlier one")
 	}
 }

@@ -1,52 +1,13 @@
 package ecr17
 
 import (
-	"encoding/hex"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"tillbridge/terminal/drivertest"
 	"tillbridge/terminal/wire"
 )
-
-// vector is a row of ecr.tsv.
-type vector struct {
-	protocol, id, evidence, direction string
-	raw                               []byte
-	facts                             string
-}
-
-// vectors reads the table of test bytes, or skips the test where there is none.
-func vectors(t testing.TB) []vector {
-	t.Helper()
-	dir := os.Getenv("TILLBRIDGE_VECTORS")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "vectors")
-	}
-	file := filepath.Join(dir, "ecr.tsv")
-	table, err := os.ReadFile(file)
-	if err != nil {
-		t.Skipf("no test vectors in %s: set TILLBRIDGE_VECTORS to their folder", file)
-	}
-	var out []vector
-	for line := range strings.Lines(string(table)) {
-		c := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-		if len(c) != 8 || c[0] != "ecr17" && c[0] != "iself" {
-			continue
-		}
-		raw, err := hex.DecodeString(c[5])
-		if err != nil {
-			t.Fatalf("%s %s: %v", c[0], c[1], err)
-		}
-		out = append(out, vector{c[0], c[1], c[2], c[4], raw, c[7]})
-	}
-	if len(out) < 44 {
-		t.Fatalf("%d rows are readable, want 44 or more", len(out))
-	}
-	return out
-}
 
 // events takes bytes apart as the driver does while it does not know the terminal's check byte.
 func events(raw []byte) (out []wire.STXEvent) {
@@ -78,47 +39,47 @@ func requests() map[string][]byte {
 func TestVectors(t *testing.T) {
 	ours := requests()
 	written, readOnly, pieces := 0, 0, 0
-	for _, v := range vectors(t) {
-		es := events(v.raw)
-		want, made := ours[v.id]
+	for _, v := range drivertest.Vectors(t, 44, []string{"ecr.tsv"}, "ecr17", "iself") {
+		es := events(v.Raw)
+		want, made := ours[v.ID]
 		switch {
-		case v.protocol == "iself":
+		case v.Protocol == "iself":
 			if m, _ := parse(es[0].Body); len(es) != 1 || m.code != 'H' {
-				t.Errorf("%s: %+v", v.id, es)
+				t.Errorf("%s: %+v", v.ID, es)
 			} else if _, ok := readResult(m); ok {
-				t.Errorf("%s: an iSelf answer is taken for a result", v.id)
+				t.Errorf("%s: an iSelf answer is taken for a result", v.ID)
 			}
 			if _, ok := identity(es[0].Body); ok {
-				t.Errorf("%s: an iSelf terminal is taken for one of ours", v.id)
+				t.Errorf("%s: an iSelf terminal is taken for one of ours", v.ID)
 			}
 			continue
 		case made:
 			written++
-			if string(v.raw) != string(want) {
-				t.Errorf("%s: we write %x, want %x", v.id, want, v.raw)
+			if string(v.Raw) != string(want) {
+				t.Errorf("%s: we write %x, want %x", v.ID, want, v.Raw)
 			}
-			delete(ours, v.id)
-		case strings.HasPrefix(v.id, "ack-"):
+			delete(ours, v.ID)
+		case strings.HasPrefix(v.ID, "ack-"):
 			readOnly++
 			if len(es) != 1 || es[0].Kind != wire.STXAck {
-				t.Errorf("%s: %+v", v.id, es)
+				t.Errorf("%s: %+v", v.ID, es)
 			}
-		case strings.HasPrefix(v.id, "progress-"):
+		case strings.HasPrefix(v.ID, "progress-"):
 			readOnly++
 			if len(es) != 1 || es[0].Kind != wire.STXProgress || len(es[0].Body) != 20 {
-				t.Errorf("%s: %+v", v.id, es)
+				t.Errorf("%s: %+v", v.ID, es)
 			}
-		case v.id == "lrc-A":
+		case v.ID == "lrc-A":
 			pieces++
 			checkLRC(t)
-		case v.id == "E-ia-tail-ok":
+		case v.ID == "E-ia-tail-ok":
 			pieces++
-			checkResult(t, v.id, "123456780E00"+string(v.raw), v.facts)
-		case v.id == "E-ia-tail-ko":
+			checkResult(t, v.ID, "123456780E00"+string(v.Raw), v.Facts)
+		case v.ID == "E-ia-tail-ko":
 			pieces++
-			checkResult(t, v.id, "123456780E01"+strings.Repeat(" ", 24)+string(v.raw), v.facts)
+			checkResult(t, v.ID, "123456780E01"+strings.Repeat(" ", 24)+string(v.Raw), v.Facts)
 		case len(es) != 1 || es[0].Kind != wire.STXFrame:
-			t.Errorf("%s: %+v", v.id, es)
+			t.Errorf("%s: %+v", v.ID, es)
 		default:
 			readOnly++
 			checkFrame(t, v, es[0])
@@ -141,59 +102,59 @@ func checkLRC(t *testing.T) {
 }
 
 // checkFrame reads a message of the terminal's.
-func checkFrame(t *testing.T, v vector, e wire.STXEvent) {
+func checkFrame(t *testing.T, v drivertest.Vector, e wire.STXEvent) {
 	t.Helper()
 	covers := wire.CoverAll
-	if v.id == "frame-AB-MSG" {
+	if v.ID == "frame-AB-MSG" {
 		covers = wire.CoverBody
 	}
 	if e.Covers != covers {
-		t.Errorf("%s: check byte over %s", v.id, e.Covers)
+		t.Errorf("%s: check byte over %s", v.ID, e.Covers)
 	}
 	m, ok := parse(e.Body)
-	if v.id == "frame-AB-MSG" {
+	if v.ID == "frame-AB-MSG" {
 		if ok {
-			t.Errorf("%s: %q has a head", v.id, e.Body)
+			t.Errorf("%s: %q has a head", v.ID, e.Body)
 		}
 		return
 	}
 	_, status := readStatus(m)
 	_, sums := readSums(m)
 	_, result := readResult(m)
-	switch v.id {
+	switch v.ID {
 	case "E0-FULL", "H-FULL", "t-captured": // commands that we have not
-		if v.direction != "ECR>TPE" || status || sums {
-			t.Errorf("%s: %q is an answer", v.id, e.Body)
+		if !v.Sent || status || sums {
+			t.Errorf("%s: %q is an answer", v.ID, e.Body)
 		}
 	case "s-ans":
 		st, _ := readStatus(m)
 		if st.state != "2" || st.clock != "2911251520" || st.release != "01.02.03" || st.terminalID != "12345678" {
-			t.Errorf("%s: %+v", v.id, st)
+			t.Errorf("%s: %+v", v.ID, st)
 		}
 	case "C-ok", "T-ok":
 		s, ok := readSums(m)
-		if !ok || s.code != "00" || s.terminal != 12345 || s.hasHost != (v.id == "C-ok") || s.hasHost && s.host != 12345 {
-			t.Errorf("%s: %+v", v.id, s)
+		if !ok || s.code != "00" || s.terminal != 12345 || s.hasHost != (v.ID == "C-ok") || s.hasHost && s.host != 12345 {
+			t.Errorf("%s: %+v", v.ID, s)
 		}
 	case "C-ko":
 		if s, ok := readSums(m); !ok || s.code != "01" || s.text != "HOST NON RISPONDE" {
-			t.Errorf("%s: %+v", v.id, s)
+			t.Errorf("%s: %+v", v.ID, s)
 		}
 	case "S-ticket":
-		b := &till{}
+		b := &drivertest.Book{}
 		p := newPaper(b, 0)
 		p.add(m)
-		if len(b.receipts) != 1 || !ticketEnds(m) {
-			t.Fatalf("%s: %+v", v.id, b.receipts)
+		if len(b.Receipts) != 1 || !ticketEnds(m) {
+			t.Fatalf("%s: %+v", v.ID, b.Receipts)
 		}
-		if l := b.receipts[0].Lines; len(l) != 2 || l[0].Text != "NEGOZIO" || l[0].Tall || l[1].Text != "IMPORTO 6,50" || !l[1].Tall {
-			t.Errorf("%s: %+v", v.id, l)
+		if l := b.Receipts[0].Lines; len(l) != 2 || l[0].Text != "NEGOZIO" || l[0].Tall || l[1].Text != "IMPORTO 6,50" || !l[1].Tall {
+			t.Errorf("%s: %+v", v.ID, l)
 		}
 	default:
 		if !result {
-			t.Fatalf("%s: %q is not read", v.id, e.Body)
+			t.Fatalf("%s: %q is not read", v.ID, e.Body)
 		}
-		checkResult(t, v.id, string(e.Body), v.facts)
+		checkResult(t, v.ID, string(e.Body), v.Facts)
 	}
 }
 

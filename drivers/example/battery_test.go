@@ -11,9 +11,9 @@ import (
 
 var euro = terminal.Currency{Code: "EUR", Numeric: 978, Digits: 2}
 
-// TestBattery is the one call that every driver's test has.
-func TestBattery(t *testing.T) {
-	drivertest.Run(t, drivertest.Subject{
+// subject is the driver in the battery.
+func subject() drivertest.Subject {
+	return drivertest.Subject{
 		Driver: Driver(), Links: []terminal.LinkKind{terminal.Serial}, Currency: euro,
 		Money: func(_ terminal.LinkKind, b []byte) bool { return bytes.HasPrefix(b, []byte("\x02P|")) },
 		Lacks: map[string]string{
@@ -21,5 +21,8 @@ func TestBattery(t *testing.T) {
 			simulate.Contradiction: "R is the only word on the outcome", simulate.LostAck: "the terminal reverses nothing",
 			simulate.RebootAfter: "the terminal books before the till hears of it",
 		},
-	})
+	}
 }
+
+// TestBattery is the one call that every driver's test has.
+func TestBattery(t *testing.T) { drivertest.Run(t, subject()) }

@@ -1,17 +1,12 @@
 package example
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"tillbridge/terminal"
-	"tillbridge/terminal/simulate"
+	"tillbridge/terminal/drivertest"
 	"tillbridge/terminal/wire"
 )
 
@@ -49,101 +44,42 @@ func FuzzParsers(f *testing.F) {
 	})
 }
 
-// FuzzTerminal lets arbitrary bytes be all that the terminal says. Nothing is approved or declined that they do not say of this
-// very payment, in a frame whose check byte holds.
+// FuzzTerminal lets a terminal say anything to P, and when it is asked afterwards. Nothing is approved or declined that it does not say
+// of this very payment, in a frame whose check byte holds.
 func FuzzTerminal(f *testing.F) {
 	approved, hello := framed("R|"+ref+"|00|1250|978|651200|52|0043"), framed("I|11000001")
+	o := drivertest.FuzzOptions{
+		Subject: subject(), Reference: ref, States: states,
+		Orderly: func(_ terminal.LinkKind, b []byte) []byte {
+			if strings.HasPrefix(string(b), "\x02I") {
+				return []byte(hello)
+			}
+			return nil
+		},
+		Asks: func(_ terminal.LinkKind, b []byte) bool { return b[0] == wire.STX },
+	}
 	for _, said := range []string{
 		approved, "\x06" + approved, framed("R|ANOTHER|00|1250|978|1|1|1") + "\x06", "\x15\x15\x15", "\x15\xff\x15", approved[:20], framed("R|" + ref + "|51"),
 		"\x06" + framed("T|"+ref+"|CARD"), framed("S|" + ref + "|N"), hello + framed("S|"+ref+"|00|1250|978|651200|52|0043"), "",
 	} {
-		f.Add([]byte(said), []byte(hello+framed("S|"+ref+"|N")))
-		f.Add([]byte(said), []byte(said))
+		o.Seeds = append(o.Seeds, drivertest.FuzzSeed{Pay: said, After: hello + framed("S|"+ref+"|N")}, drivertest.FuzzSeed{Pay: said, After: said})
 	}
-	f.Fuzz(func(t *testing.T, paying, asked []byte) {
-		if len(paying) > 1<<11 || len(asked) > 1<<11 {
-			return
-		}
-		synctest.Test(t, func(t *testing.T) {
-			var tasks sync.WaitGroup
-			s, said := &session{o: NewOptions()}, paying
-			s.env = terminal.Env{Log: slog.New(slog.DiscardHandler), Currency: euro, Dial: func(context.Context) (terminal.Port, error) {
-				near, far := simulate.Pipe()
-				now := said
-				tasks.Go(func() { play(far, now) })
-				said = asked
-				return near, nil
-			}}
-			defer tasks.Wait()
-			defer s.drop()
-			r := terminal.Request{Reference: ref, Amount: terminal.Amount{Minor: 1250, Currency: euro}}
-			line, err := s.connect(t.Context())
-			if err != nil {
-				return
-			}
-			out, err := s.dialogue(t.Context(), line, r, quietTill{})
-			judge(t, "Pay", out, err, paying, "R|"+ref+"|", "")
-			s.drop()
-			out, err = s.Recover(t.Context(), terminal.Attempt{Request: r})
-			judge(t, "Recover", out, err, asked, "S|"+ref+"|", "N")
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-	})
+	drivertest.Fuzz(f, o)
 }
 
-// play says everything half a second after it was spoken to, in pieces, and then nothing.
-func play(far *simulate.PipeEnd, said []byte) {
-	b := make([]byte, 256)
-	if _, err := far.Read(b); err != nil {
-		return
+// states looks for R in what was said in the payment, and for S in what was said when it was asked.
+func states(_ terminal.LinkKind, o terminal.Outcome, pay, after []byte) bool {
+	said, begins := pay, "R|"+ref+"|"
+	if after != nil {
+		said, begins = after, "S|"+ref+"|"
 	}
-	for len(said) > 0 {
-		pause := time.NewTimer(10 * time.Millisecond)
-		<-pause.C
-		n := min(len(said), 7)
-		if _, err := far.Write(said[:n]); err != nil {
-			return
-		}
-		said = said[n:]
-	}
-	for {
-		if _, err := far.Read(b); err != nil {
-			return
+	for _, body := range drivertest.STXFrames(said, wire.STXFormat{Covers: wire.CoverBodyETX}) {
+		rest, ours := strings.CutPrefix(body, begins)
+		code, _, _ := strings.Cut(rest, "|")
+		_, refused := refusals[code]
+		if ours && (o == terminal.Approved && code == "00" || o == terminal.Declined && (refused || after != nil && code == "N")) {
+			return true
 		}
 	}
+	return false
 }
-
-// judge compares an outcome with the frames in what was said.
-func judge(t *testing.T, what string, out terminal.Result, err error, said []byte, begins, none string) {
-	t.Helper()
-	if err != nil || out.Outcome == terminal.Unknown {
-		return
-	}
-	for i := range said {
-		if said[i] != wire.STX {
-			continue
-		}
-		for j := i + 1; j < len(said)-1; j++ {
-			if said[j] != wire.ETX || framed(string(said[i+1:j])) != string(said[i:j+2]) {
-				continue
-			}
-			code, _, _ := strings.Cut(strings.TrimPrefix(string(said[i+1:j]), begins), "|")
-			_, refused := refusals[code]
-			if strings.HasPrefix(string(said[i+1:j]), begins) && (out.Outcome == terminal.Approved && code == "00" ||
-				out.Outcome == terminal.Declined && (refused || none != "" && code == none)) {
-				return
-			}
-		}
-	}
-	t.Errorf("%s: %s, and the terminal said %q", what, words(out), said)
-}
-
-// quietTill records everything.
-type quietTill struct{}
-
-func (quietTill) Seen(terminal.Result) error { return nil }
-func (quietTill) Mark(terminal.Mark) error   { return nil }
-func (quietTill) Progress(terminal.Progress) {}
-func (quietTill) Receipt(terminal.Receipt)   {}

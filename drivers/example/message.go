@@ -67,7 +67,7 @@ var refusals = map[string]string{
 
 // result reads R and S. What it cannot read is Unknown, which is also what a forgotten case would be.
 func (m message) result() terminal.Result {
-	out := terminal.Result{Code: terminal.MaskCardNumbers(printable(m.code)), Text: "The terminal's answer says nothing that is known."}
+	out := terminal.Result{Code: tidy(m.code), Text: "The terminal's answer says nothing that is known."}
 	if n, ok := m.number(4); ok {
 		out.CurrencyNumeric = int(n)
 	}
@@ -85,40 +85,18 @@ func (m message) result() terminal.Result {
 	case m.code == "00":
 		// The engine compares the sum with what was asked for. Hand it over as it stands.
 		out.Outcome, out.Proof, out.Text, out.CapturedMinor = terminal.Approved, terminal.Dialogue, "Approved.", &minor
-		out.AuthCode, out.TxnRef = printable(m.field(5)), printable(m.field(6))
+		out.AuthCode, out.TxnRef = tidy(m.field(5)), tidy(m.field(6))
 	}
 	return out
 }
 
-// printable keeps what a line of text may hold, and not too much of it.
-func printable(s string) string {
-	s = strings.Map(func(c rune) rune {
-		if c < ' ' || c > '~' {
-			return -1
-		}
-		return c
-	}, s)
-	return s[:min(len(s), 20)]
-}
+// tidy is a field as people and files may have it.
+func tidy(field string) string { return terminal.Tidy(field, 20) }
 
 // describe tells in one line what bytes on the line mean, for the wire trace. Nothing of a card goes there.
 func describe(_ terminal.LinkKind, _ bool, b []byte) string {
-	var parts []string
-	reader, lost := wire.NewSTXReader(format(), bodyLimit), 0
-	for _, c := range b {
-		switch e := reader.Feed(c); e.Kind {
-		case wire.STXNothing:
-		case wire.STXFrame:
-			m := parse(e.Body)
-			parts = append(parts, fmt.Sprintf("%s %s %s", printable(m.kind), terminal.MaskCardNumbers(printable(m.ref)), terminal.MaskCardNumbers(printable(m.code))))
-		case wire.STXGarbage:
-			lost++
-		default:
-			parts = append(parts, e.Kind.String())
-		}
-	}
-	if lost > 0 || reader.Partial() {
-		parts = append(parts, fmt.Sprintf("(%d of %d bytes mean nothing or are a part)", max(lost, 1), len(b)))
-	}
-	return strings.Join(parts, ", ")
+	return wire.NewSTXReader(format(), bodyLimit).Describe(b, func(e wire.STXEvent) string {
+		m := parse(e.Body)
+		return "[" + strings.TrimSpace(tidy(m.kind)+" "+tidy(m.ref)+" "+tidy(m.code)) + "]"
+	})
 }

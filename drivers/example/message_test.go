@@ -50,10 +50,10 @@ func TestResult(t *testing.T) {
 
 func TestDescribe(t *testing.T) {
 	for in, want := range map[string]string{
-		"\x02I\x03\x4a":                      "I  ",
-		"\x06\x02I\x03\x4a\x15":              "ack, I  , nak",
-		"\x02I\x03\x00":                      "bad check byte",
-		"xyz\x02I":                           "(3 of 5 bytes mean nothing or are a part)",
+		"\x02I\x03\x4a":                      "[I]",
+		"\x06\x02I\x03\x4a\x15":              "ACK [I] NAK",
+		"\x02I\x03\x00":                      "damaged(bad check byte, 4)",
+		"xyz\x02I":                           "noise(3) unfinished(2)",
 		"\x02R|4111111111111111\x03\x2c\xff": "",
 	} {
 		got := describe(terminal.Serial, false, []byte(in))

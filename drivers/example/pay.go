@@ -2,7 +2,6 @@ package example
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -23,7 +22,6 @@ func (s *session) Pay(ctx context.Context, r terminal.Request, till terminal.Til
 		return terminal.Result{}, fmt.Errorf("%w: %w", terminal.ErrNotSent, err)
 	}
 	s.held.Undecided(true)
-	till.Progress(terminal.Progress{Stage: terminal.Sent})
 	out, err := s.dialogue(ctx, line, r, till)
 	if err != nil { // whatever it is, it proves nothing: the engine will ask
 		s.drop()
@@ -42,51 +40,51 @@ func (s *session) Cancel() {
 	})
 }
 
-func (s *session) dialogue(ctx context.Context, line *link.STX, r terminal.Request, till terminal.Till) (terminal.Result, error) {
-	sends, heard := 1, false // heard: the terminal has shown that it has P, or may have it
-	until := time.Now().Add(unheard)
-	err := line.Send(sale(r))
-	for err == nil {
-		if s.cancel.Swap(false) {
-			if err = line.Send([]byte("C|" + r.Reference)); err != nil {
-				break
-			}
+// dialogue leaves the sending to link.Money, which knows when P may be sent again: after a NAK that stands alone, never on silence.
+func (s *session) dialogue(ctx context.Context, line *link.STX, r terminal.Request, till terminal.Till) (out terminal.Result, err error) {
+	m := &link.Money{Line: line, Body: sale(r), NakPause: nakPause, Till: till, Quality: s.env.Quality}
+	m.Patience = func() time.Duration {
+		if m.Taken {
+			return s.o.PaymentTimeout
 		}
-		var e wire.STXEvent
-		e, err = line.Next(ctx, until, true)
-		switch {
-		case errors.Is(err, terminal.ErrPoked):
-			err = nil
-		case err != nil: // silence too: P is not sent again on silence
-		case e.Kind == wire.STXNak && !heard && !e.Dirty && sends < sendsMost:
-			// The paper's own repetition: the terminal says that it could not read the frame. A NAK among rubbish may
-			// be rubbish itself, and after anything else it is not for P.
-			sends++
-			s.env.Quality.SentAgain()
-			err = line.Send(sale(r))
-		case e.Kind == wire.STXBadLRC || e.Kind == wire.STXTooLong:
-			heard = true
+		return unheard
+	}
+	m.Poked = func() error { // Cancel may have waked us; link.Money keeps C back until the terminal has P
+		if !s.cancel.Swap(false) {
+			return nil
+		}
+		return line.Send([]byte("C|" + r.Reference))
+	}
+	m.Hear = func(e wire.STXEvent) (over, alive bool, err error) {
+		switch e.Kind {
+		case wire.STXAck:
+			alive = !m.Taken
+			if m.Taken = true; alive {
+				till.Progress(terminal.Progress{Stage: terminal.Started})
+			}
+		case wire.STXBadLRC, wire.STXTooLong:
+			m.Taken = true // a NAK from now on may be for something else
 			s.env.Quality.BadCheck()
 			err = line.Nak()
-		case e.Kind == wire.STXAck && !heard:
-			heard, until = true, time.Now().Add(s.o.PaymentTimeout)
-			till.Progress(terminal.Progress{Stage: terminal.Started})
-		case e.Kind == wire.STXFrame:
-			m := parse(e.Body)
-			if m.ref != r.Reference {
-				continue // of an earlier payment: it closes nothing here, and is not ours to acknowledge
+		case wire.STXFrame:
+			said := parse(e.Body)
+			if said.ref != r.Reference {
+				break // of an earlier payment: it closes nothing here, and is not ours to acknowledge
 			}
-			heard, until = true, time.Now().Add(s.o.PaymentTimeout)
-			if m.kind == "R" {
-				return s.conclude(line, m, till)
+			m.Taken, alive = true, true
+			if said.kind == "R" {
+				out, err = s.conclude(line, said, till)
+				return true, true, err
 			}
-			if stage, known := stages[m.code]; known && m.kind == "T" {
+			if stage, known := stages[said.code]; known && said.kind == "T" {
 				till.Progress(stage)
 			}
 			err = line.Ack()
 		}
+		return false, alive, err
 	}
-	return terminal.Result{}, err
+	err = m.Run(ctx)
+	return out, err
 }
 
 // stages are what T tells, with a sentence for the clerk.

@@ -17,7 +17,7 @@ const (
 	answerWait = 3 * time.Second       // for ACK, and for the answer to a question
 	unheard    = 15 * time.Second      // after P without a sign of life; its end proves nothing
 	quiet      = 20 * time.Millisecond // without a byte, for a line to be at rest
-	sendsMost  = 3
+	nakPause   = 200 * time.Millisecond
 )
 
 // session is one conversation with one terminal. One goroutine uses it, Cancel and Close excepted.
@@ -90,13 +90,13 @@ func (s *session) greet(ctx context.Context) (*link.STX, error) {
 	case s.tid != "" && m.ref != s.tid:
 		return nil, errors.New("another terminal answers than the one that this conversation began with")
 	}
-	s.tid = printable(m.ref)
+	s.tid = tidy(m.ref)
 	return line, nil
 }
 
 // ask puts a question that moves nothing, and so may be repeated on silence, until its answer comes.
 func (s *session) ask(ctx context.Context, line *link.STX, question []byte, is func(message) bool) (message, error) {
-	for range sendsMost {
+	for range link.SendsMost {
 		if err := line.Send(question); err != nil {
 			return message{}, err
 		}

@@ -14,9 +14,10 @@ var dollar = terminal.Currency{Code: "USD", Numeric: 840, Digits: 2}
 
 const customerCard = "4111111111110043"
 
-func TestBattery(t *testing.T) {
+// subject is the driver in the battery.
+func subject() drivertest.Subject {
 	both := []terminal.LinkKind{terminal.Serial, terminal.TCP}
-	drivertest.Run(t, drivertest.Subject{
+	return drivertest.Subject{
 		Driver: Driver(), Links: both, Currency: dollar,
 		Simulator: func(k terminal.LinkKind) any {
 			// Over TCP the terminal is of another kind, as far as programs and terminals were seen to differ.
@@ -32,5 +33,7 @@ func TestBattery(t *testing.T) {
 			simulate.PrinterOut: "there is no such code", simulate.EndOfDayPending: "there is no such code",
 			simulate.LostAck: "the terminal books by itself and reverses nothing", simulate.RebootAfter: "the terminal books before the till hears of it",
 		},
-	})
+	}
 }
+
+func TestBattery(t *testing.T) { drivertest.Run(t, subject()) }

@@ -10,8 +10,39 @@ import (
 	"testing/synctest"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
 	"tillbridge/terminal/simulate"
 )
+
+// parrot is a terminal that is at rest, has an empty list, and answers T00 with given bytes.
+type parrot struct{ pay []byte }
+
+func (p parrot) serve(far terminal.Port, paid *bool) {
+	buf := make([]byte, 4096)
+	for {
+		n, err := far.Read(buf)
+		if err != nil {
+			return
+		}
+		var say []byte
+		for _, b := range bodies(buf[:n]) {
+			switch {
+			case strings.HasPrefix(b, "A00"):
+				say = append(say, present...)
+			case strings.HasPrefix(b, "T00") && !*paid:
+				*paid = true
+				say = append(say, p.pay...)
+			case strings.HasPrefix(b, "R02") && !*paid:
+				say = append(say, notFound...)
+			}
+		}
+		if len(say) > 0 {
+			if _, err := far.Write(say); err != nil {
+				return
+			}
+		}
+	}
+}
 
 // TestLink: what the terminal says to a sale, what the driver makes of it, and what it writes (sheet 3).
 func TestLink(t *testing.T) {
@@ -70,7 +101,7 @@ func TestLink(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer s.Close()
-				got, err := s.Pay(t.Context(), sale("0000000009", 1250), &book{})
+				got, err := s.Pay(t.Context(), sale("0000000009", 1250), &drivertest.Book{})
 				if got.Outcome != c.want || (err != nil) != c.fails || errors.Is(err, terminal.ErrNotSent) || sends != c.sends || wrote != c.ends {
 					t.Errorf("%+v, %v; sent %d times, then wrote %q", got, err, sends, wrote)
 				}

@@ -96,15 +96,7 @@ func element(g []string, n int) string {
 }
 
 // clean makes a field fit for people and files: printable, short, and without a card number.
-func clean(s string) string {
-	s = strings.Map(func(c rune) rune {
-		if c < ' ' || c > '~' {
-			return -1
-		}
-		return c
-	}, s)
-	return terminal.MaskCardNumbers(strings.TrimSpace(s[:min(len(s), fieldLimit)]))
-}
+func clean(s string) string { return terminal.Tidy(s, fieldLimit) }
 
 func digits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 

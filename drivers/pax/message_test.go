@@ -2,13 +2,13 @@ package pax
 
 import (
 	"encoding/hex"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
+	"tillbridge/terminal/link"
 	"tillbridge/terminal/wire"
 )
 
@@ -92,7 +92,7 @@ func TestJudge(t *testing.T) {
 		"no code":                    {"T01/1.43/", typeSale, true, terminal.Unknown, 0, 0},
 	} {
 		r, ok := readReply(body(c.data))
-		d := &dialogue{kind: c.kind, taken: c.taken, r: terminal.Request{Reference: "REF", Amount: terminal.Amount{Minor: 1250, Currency: dollar}}}
+		d := &dialogue{kind: c.kind, money: &link.Money{Taken: c.taken}, r: terminal.Request{Reference: "REF", Amount: terminal.Amount{Minor: 1250, Currency: dollar}}}
 		got := d.judge(r, r.payment())
 		minor := int64(0)
 		if got.CapturedMinor != nil {
@@ -154,35 +154,11 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// rows reads the rows of this protocol by their id, or skips the test where there is no table.
-func rows(t testing.TB) map[string][]byte {
-	t.Helper()
-	dir := os.Getenv("TILLBRIDGE_VECTORS")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "vectors")
-	}
-	table, err := os.ReadFile(filepath.Join(dir, "official.tsv"))
-	if err != nil {
-		t.Skipf("no test vectors in %s: set TILLBRIDGE_VECTORS to their folder", dir)
-	}
-	out := map[string][]byte{}
-	for line := range strings.Lines(string(table)) {
-		if c := strings.Split(strings.TrimSuffix(line, "\n"), "\t"); c[0] == "pax" {
-			raw, err := hex.DecodeString(c[4])
-			if err != nil {
-				t.Fatalf("%s: %v", c[1], err)
-			}
-			out[c[1]] = raw
-		}
-	}
-	if len(out) < 22 {
-		t.Fatalf("%d rows, want 22 or more", len(out))
-	}
-	return out
-}
-
 func TestVectors(t *testing.T) {
-	all := rows(t)
+	all := map[string][]byte{}
+	for _, v := range drivertest.Vectors(t, 22, []string{"official.tsv"}, "pax") {
+		all[v.ID] = v.Raw
+	}
 	made := map[string][]byte{
 		"a00-initialize": command("1.35", "A00", ""), "a14-cancel": command("1.35", "A14", ""), "t00-void-php-run": money("1.35", typeVoid, 0, "1", "", "HREF=30012345"),
 		"r02-by-ecrref-composed": query{ref: "1"}.encode("1.35"), "r02-last-record-composed": query{record: "0"}.encode("1.35"),

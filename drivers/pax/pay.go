@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/link"
 	"tillbridge/terminal/wire"
 )
 
@@ -115,88 +116,52 @@ type dialogue struct {
 	kind string
 	cmd  []byte
 
+	money     *link.Money
 	packets   packets
-	sends     int
-	rubbish   int  // on the line when the command was handed over last
-	taken     bool // the terminal has acknowledged the command
 	cancelled bool // A14 was sent
 	stale     bool // another payment's result was acknowledged, and an EOT may follow
+	ended     bool // the last thing heard was an EOT that follows no result
 }
 
-// run hears the terminal. The command is written again only after a NAK that is followed by silence, at most twice.
-func (d *dialogue) run(ctx context.Context) (terminal.Result, error) {
-	until, err := d.hand()
-	if err != nil {
-		return terminal.Result{}, err
+// run sends the command and hears the terminal.
+func (d *dialogue) run(ctx context.Context) (out terminal.Result, err error) {
+	d.money = &link.Money{
+		Line: d.s.line, Body: d.cmd, NakPause: nakPause, Till: d.till, Quality: d.s.env.Quality, Patience: d.patience, Poked: d.giveUp,
+		Hear: func(e wire.STXEvent) (over, alive bool, err error) {
+			out, over, err = d.hear(ctx, e)
+			d.ended = e.Kind == wire.STXEnd && !d.stale
+			d.stale = d.stale && e.Kind != wire.STXEnd
+			return over, true, err
+		},
 	}
-	line := d.s.line
-	for nak := false; ; {
-		if d.taken && !d.cancelled && d.s.cancelled.Load() {
-			d.cancelled = true
-			if err := line.Send(command(d.s.o.Version, "A14", "")); err != nil {
-				return terminal.Result{}, err
-			}
-		}
-		e, err := line.Next(ctx, until, true)
-		silent := errors.Is(err, terminal.ErrSilent)
-		switch {
-		case errors.Is(err, terminal.ErrPoked):
-			continue
-		case nak && silent && (line.Partial() || line.Rubbish() != d.rubbish):
-			nak, until = false, d.patience()
-			continue
-		case nak && silent && d.sends < sendsMost:
-			d.s.env.Quality.SentAgain()
-			if until, err = d.hand(); err != nil {
-				return terminal.Result{}, err
-			}
-			nak = false
-			continue
-		case nak && silent:
-			return terminal.Result{}, errors.New("the terminal refused the command three times (NAK)")
-		case err != nil:
-			return terminal.Result{}, fmt.Errorf("no result of the payment came: %w", err)
-		case e.Kind == wire.STXNak && !e.Dirty && !d.taken:
-			d.s.env.Quality.Refused()
-			nak, until = true, time.Now().Add(nakPause)
-			continue
-		}
-		nak = false // after a NAK and something else it is not known what the NAK was for
-		out, over, err := d.hear(ctx, e)
-		if over || err != nil {
-			return out, err
-		}
-		if until = d.patience(); e.Kind == wire.STXEnd && !d.stale {
-			until = time.Now().Add(afterEnd)
-		}
-		d.stale = d.stale && e.Kind != wire.STXEnd
-	}
+	err = d.money.Run(ctx)
+	return out, err
 }
 
-// hand hands the command to the line and says until when to wait.
-func (d *dialogue) hand() (until time.Time, err error) {
-	if d.sends++; d.sends == 1 {
-		d.till.Progress(terminal.Progress{Stage: terminal.Sent})
+// giveUp asks for the end of the payment (A14), once, if somebody wants it.
+func (d *dialogue) giveUp() error {
+	if d.cancelled || !d.s.cancelled.Load() {
+		return nil
 	}
-	d.rubbish = d.s.line.Rubbish()
-	if err := d.s.line.Send(d.cmd); err != nil {
-		return until, fmt.Errorf("send the command: %w", err)
-	}
-	return d.patience(), nil
+	d.cancelled = true
+	return d.s.line.Send(command(d.s.o.Version, "A14", ""))
 }
 
-// patience is the end of the longest silence from now on.
-func (d *dialogue) patience() time.Time {
-	if d.taken {
-		return time.Now().Add(d.s.o.PaymentTimeout)
+// patience is the longest silence from now on.
+func (d *dialogue) patience() time.Duration {
+	switch {
+	case d.ended:
+		return afterEnd
+	case d.money.Taken:
+		return d.s.o.PaymentTimeout
 	}
-	return time.Now().Add(unheard)
+	return unheard
 }
 
 // hear takes one thing that the terminal said; over means that it was the payment's result.
 func (d *dialogue) hear(ctx context.Context, e wire.STXEvent) (out terminal.Result, over bool, err error) {
-	if e.Kind == wire.STXAck && !d.taken {
-		d.taken = true
+	if e.Kind == wire.STXAck && !d.money.Taken {
+		d.money.Taken = true
 		d.till.Progress(terminal.Progress{Stage: terminal.Started})
 	}
 	data, whole, err := d.s.take(&d.packets, e)
@@ -251,7 +216,7 @@ func (d *dialogue) judge(r reply, t transaction) terminal.Result {
 		}
 		return out
 	case codeDeclined, codeTimeout, codeAborted:
-		if t.ref == "" && !d.taken {
+		if t.ref == "" && !d.money.Taken {
 			return doubt("The terminal refused a payment and did not say which. " + r.sentence())
 		}
 		out = doubt(r.sentence())

@@ -3,51 +3,21 @@ package pax
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"tillbridge/drivers/pax/sim"
 	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
 	"tillbridge/terminal/simulate"
 )
 
-// book is a till that writes everything down.
-type book struct {
-	seen     []terminal.Result
-	marks    []terminal.Mark
-	progress func(terminal.Progress)
-}
-
-func (b *book) Seen(r terminal.Result) error { b.seen = append(b.seen, r); return nil }
-func (b *book) Mark(m terminal.Mark) error   { b.marks = append(b.marks, m); return nil }
-func (b *book) Receipt(terminal.Receipt)     {}
-func (b *book) Progress(p terminal.Progress) {
-	if b.progress != nil {
-		b.progress(p)
-	}
-}
-
-// attempt is what the engine asks about.
-func (b *book) attempt(r terminal.Request, known terminal.Mark) terminal.Attempt {
-	a := terminal.Attempt{Request: r, Mark: known}
-	if n := len(b.marks); n > 0 {
-		a.Mark = b.marks[n-1]
-	}
-	if n := len(b.seen); n > 0 {
-		a.Seen = &b.seen[n-1]
-	}
-	return a
-}
-
 // scene is a session with a simulated terminal.
 type scene struct {
-	*testing.T
+	*drivertest.Rig
 	s *session
-	x terminal.Simulator
 	k terminal.LinkKind
 }
 
@@ -56,74 +26,30 @@ func at(t *testing.T, o sim.Options, script string, f func(c scene)) {
 	t.Helper()
 	for _, k := range []terminal.LinkKind{terminal.Serial, terminal.TCP} {
 		t.Run(k.String(), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { played(t, k, o, script, f) })
+			synctest.Test(t, func(t *testing.T) {
+				r := drivertest.NewRig(t, drivertest.RigOptions{
+					Driver: Driver(), Link: k, Currency: dollar, Simulator: terminal.SimulatorOptions{Outcome: script, Think: 100 * time.Millisecond, Options: o},
+				})
+				f(scene{r, r.Session.(*session), k})
+			})
 		})
 	}
 }
 
-func played(t *testing.T, k terminal.LinkKind, o sim.Options, script string, f func(c scene)) {
-	x, err := sim.New(terminal.SimulatorOptions{Outcome: script, Think: 100 * time.Millisecond, Options: o})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var serving sync.WaitGroup
-	defer serving.Wait()
-	defer cancel()
-	s, err := open(ctx, terminal.Env{
-		Link: k, Log: slog.New(slog.DiscardHandler), Currency: dollar,
-		Dial: func(context.Context) (terminal.Port, error) {
-			if !x.Face().Cabled {
-				return nil, errors.New("the cable is out")
-			}
-			near, far := simulate.Pipe()
-			serving.Go(func() { _ = x.Serve(ctx, far, k) })
-			synctest.Wait()
-			return near, nil
-		},
-	}, NewOptions())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	f(scene{t, s.(*session), x, k})
-}
-
-func (c scene) press(action string) {
-	c.Helper()
-	if err := c.x.Press(action); err != nil {
-		c.Fatal(err)
-	}
-}
-
 // lose pays while the line is lost as soon as the terminal has taken the command, and plugs it in again.
-func (c scene) lose(r terminal.Request) *book {
+func (c scene) lose(r terminal.Request) *drivertest.Book {
 	c.Helper()
-	b := &book{}
-	b.progress = func(p terminal.Progress) {
+	b := &drivertest.Book{}
+	b.OnProgress = func(p terminal.Progress) {
 		if p.Stage == terminal.Started {
-			_ = c.x.Press(simulate.PressPullCable)
+			_ = c.Sim.Press(simulate.PressPullCable)
 		}
 	}
 	if got, err := c.s.Pay(c.Context(), r, b); err == nil || errors.Is(err, terminal.ErrNotSent) {
 		c.Fatalf("the line is lost: %+v, %v", got, err)
 	}
-	c.press(simulate.PressPlugCable)
+	c.Press(simulate.PressPlugCable)
 	return b
-}
-
-// recover asks until there is an answer.
-func (c scene) recover(a terminal.Attempt) (got terminal.Result) {
-	c.Helper()
-	for range 100 {
-		var err error
-		if got, err = c.s.Recover(c.Context(), a); err == nil {
-			return got
-		}
-		<-time.After(3 * time.Second)
-	}
-	c.Fatal("there is no answer")
-	return got
 }
 
 func sale(reference string, minor int64) terminal.Request {
@@ -133,39 +59,39 @@ func sale(reference string, minor int64) terminal.Request {
 func TestServices(t *testing.T) {
 	at(t, sim.Options{}, simulate.Approved, func(c scene) {
 		ctx := c.Context()
-		sold, err := c.s.Pay(ctx, sale("0000000001", 1250), &book{})
+		sold, err := c.s.Pay(ctx, sale("0000000001", 1250), &drivertest.Book{})
 		if err != nil || sold.Outcome != terminal.Approved || sold.TxnRef != "30000052" || sold.CardLast4 != "0043" || c.s.TerminalID() != "53041234" {
 			c.Fatalf("%+v, %v", sold, err)
 		}
 		if h, err := c.s.Probe(ctx); err != nil || !h.Ready || h.TerminalID != "53041234" || h.Software != "BroadPOS 3.2" {
 			c.Errorf("probe: %+v, %v", h, err)
 		}
-		if got, err := c.s.Refund(ctx, sale("0000000002", 300), &book{}); err != nil || got.Outcome != terminal.Approved || *got.CapturedMinor != 300 {
+		if got, err := c.s.Refund(ctx, sale("0000000002", 300), &drivertest.Book{}); err != nil || got.Outcome != terminal.Approved || *got.CapturedMinor != 300 {
 			c.Errorf("refund: %+v, %v", got, err)
 		}
-		if got, err := c.s.Void(ctx, sale("0000000003", 1250), sold, &book{}); err != nil || got.Outcome != terminal.Approved || got.CapturedMinor != nil {
+		if got, err := c.s.Void(ctx, sale("0000000003", 1250), sold, &drivertest.Book{}); err != nil || got.Outcome != terminal.Approved || got.CapturedMinor != nil {
 			c.Errorf("void: %+v, %v", got, err)
 		}
-		if ledger := c.x.Face().Ledger; len(ledger) != 3 || ledger[0].Captured || ledger[1].Kind != simulate.Refund || ledger[2].Kind != simulate.Void {
+		if ledger := c.Sim.Face().Ledger; len(ledger) != 3 || ledger[0].Captured || ledger[1].Kind != simulate.Refund || ledger[2].Kind != simulate.Void {
 			c.Errorf("%+v", ledger)
 		}
 		// A sale that was voided is not told as one that stands.
-		if got := c.recover(terminal.Attempt{Request: sale("0000000001", 1250)}); got.Outcome != terminal.Unknown || !strings.Contains(got.Text, "voided") {
+		if got := c.Ask(terminal.Attempt{Request: sale("0000000001", 1250)}); got.Outcome != terminal.Unknown || !strings.Contains(got.Text, "voided") {
 			c.Errorf("the voided sale: %+v", got)
 		}
-		if got, err := c.s.Void(ctx, sale("0000000004", 1), terminal.Result{}, &book{}); !errors.Is(err, terminal.ErrNotSent) {
+		if got, err := c.s.Void(ctx, sale("0000000004", 1), terminal.Result{}, &drivertest.Book{}); !errors.Is(err, terminal.ErrNotSent) {
 			c.Errorf("void of nothing: %+v, %v", got, err)
 		}
-		if _, err := c.s.Pay(ctx, sale("0000000005", 990), &book{}); err != nil {
+		if _, err := c.s.Pay(ctx, sale("0000000005", 990), &drivertest.Book{}); err != nil {
 			c.Error(err)
 		}
-		if sums, err := c.s.Settle(ctx, &book{}); err != nil || sums.TotalMinor != 690 || len(sums.Groups) != 1 || sums.Groups[0].Count != 2 {
+		if sums, err := c.s.Settle(ctx, &drivertest.Book{}); err != nil || sums.TotalMinor != 690 || len(sums.Groups) != 1 || sums.Groups[0].Count != 2 {
 			c.Errorf("settle: %+v, %v", sums, err)
 		}
 		if m, err := c.s.Mark(ctx); !errors.Is(err, terminal.ErrRefused) {
 			c.Errorf("the mark of an empty list: %q, %v", m, err)
 		}
-		c.press(simulate.PressCutPower)
+		c.Press(simulate.PressCutPower)
 		if h, err := c.s.Probe(ctx); c.k == terminal.Serial && (err != nil || h.Ready || !h.Busy) {
 			c.Errorf("probe without power: %+v, %v", h, err)
 		}
@@ -174,15 +100,15 @@ func TestServices(t *testing.T) {
 
 func TestCancel(t *testing.T) {
 	at(t, sim.Options{}, "", func(c scene) {
-		b := &book{}
-		b.progress = func(p terminal.Progress) {
+		b := &drivertest.Book{}
+		b.OnProgress = func(p terminal.Progress) {
 			if p.Stage == terminal.Started {
 				time.AfterFunc(5*time.Second, c.s.Cancel)
 			}
 		}
 		got, err := c.s.Pay(c.Context(), sale("0000000001", 1250), b)
-		if err != nil || got.Outcome != terminal.Declined || got.Code != codeAborted || len(c.x.Face().Ledger) != 0 {
-			c.Errorf("%+v, %v, %+v", got, err, c.x.Face().Ledger)
+		if err != nil || got.Outcome != terminal.Declined || got.Code != codeAborted || len(c.Sim.Face().Ledger) != 0 {
+			c.Errorf("%+v, %v, %+v", got, err, c.Sim.Face().Ledger)
 		}
 		if got, err := c.s.Pay(c.Context(), sale("000\x1c000002", 1250), b); !errors.Is(err, terminal.ErrNotSent) {
 			c.Errorf("a reference that would break the message: %+v, %v", got, err)
@@ -194,11 +120,11 @@ func TestCancel(t *testing.T) {
 func TestNotFound(t *testing.T) {
 	lost := sale("0000000009", 1250)
 	prior := func(c scene) {
-		if _, err := c.s.Pay(c.Context(), sale("0000000001", 500), &book{}); err != nil {
+		if _, err := c.s.Pay(c.Context(), sale("0000000001", 500), &drivertest.Book{}); err != nil {
 			c.Fatal(err)
 		}
 	}
-	byHand := func(c scene) { c.press(simulate.PressManualSale + ":500") }
+	byHand := func(c scene) { c.Press(simulate.PressManualSale + ":500") }
 	for name, c := range map[string]struct {
 		o      sim.Options
 		before func(scene)
@@ -214,10 +140,10 @@ func TestNotFound(t *testing.T) {
 		"a sale by hand on either side":    {before: byHand, script: simulate.Declined, after: func(c scene, _ *terminal.Attempt) { byHand(c) }, want: terminal.Unknown, says: "without a reference"},
 		"the list was empty":               {script: simulate.Declined, want: terminal.Unknown, says: "empty before"},
 		"the list was empty, approved":     {script: simulate.Approved, want: terminal.Approved},
-		"approved, then the batch closed":  {before: prior, script: simulate.Approved, after: func(c scene, _ *terminal.Attempt) { c.press(simulate.PressEndOfDay) }, want: terminal.Unknown, says: "batch"},
-		"declined, then the batch closed":  {before: byHand, script: simulate.Declined, after: func(c scene, _ *terminal.Attempt) { c.press(simulate.PressEndOfDay) }, want: terminal.Unknown, says: "batch"},
-		"the batch closed by the till":     {before: prior, script: simulate.Approved, after: func(c scene, _ *terminal.Attempt) { _, _ = c.s.Settle(c.Context(), &book{}) }, want: terminal.Unknown, says: "batch"},
-		"closed, and sold in the next one": {before: prior, script: simulate.Approved, after: func(c scene, _ *terminal.Attempt) { c.press(simulate.PressEndOfDay); byHand(c) }, want: terminal.Unknown, says: "batch"},
+		"approved, then the batch closed":  {before: prior, script: simulate.Approved, after: func(c scene, _ *terminal.Attempt) { c.Press(simulate.PressEndOfDay) }, want: terminal.Unknown, says: "batch"},
+		"declined, then the batch closed":  {before: byHand, script: simulate.Declined, after: func(c scene, _ *terminal.Attempt) { c.Press(simulate.PressEndOfDay) }, want: terminal.Unknown, says: "batch"},
+		"the batch closed by the till":     {before: prior, script: simulate.Approved, after: func(c scene, _ *terminal.Attempt) { _, _ = c.s.Settle(c.Context(), &drivertest.Book{}) }, want: terminal.Unknown, says: "batch"},
+		"closed, and sold in the next one": {before: prior, script: simulate.Approved, after: func(c scene, _ *terminal.Attempt) { c.Press(simulate.PressEndOfDay); byHand(c) }, want: terminal.Unknown, says: "batch"},
 		"an approval was recorded": {before: prior, script: simulate.Declined, after: func(_ scene, a *terminal.Attempt) {
 			a.Seen = &terminal.Result{Code: codeOffline}
 		}, want: terminal.Unknown, says: "approved"},
@@ -228,15 +154,15 @@ func TestNotFound(t *testing.T) {
 				if c.before != nil {
 					c.before(x)
 				}
-				x.press(c.script)
+				x.Press(c.script)
 				known := x.s.last // what the engine has of the result before
 				b := x.lose(lost)
 				<-time.After(5 * time.Second)
-				a := b.attempt(lost, known)
+				a := b.Attempt(lost, known)
 				if c.after != nil {
 					c.after(x, &a)
 				}
-				got := x.recover(a)
+				got := x.Ask(a)
 				if got.Outcome != c.want || !strings.Contains(got.Text, c.says) {
 					x.Errorf("%+v, want %s", got, c.want)
 				}
@@ -270,7 +196,7 @@ func TestIdentify(t *testing.T) {
 			}), err
 		}
 		id, err := identify(c.Context(), env)
-		if err != nil || id.Serial != "53041234" || id.Device != "A920" || len(wrote) != 2 || len(c.x.Face().Ledger) != 0 {
+		if err != nil || id.Serial != "53041234" || id.Device != "A920" || len(wrote) != 2 || len(c.Sim.Face().Ledger) != 0 {
 			c.Errorf("%+v, %v, wrote %v", id, err, wrote)
 		}
 	})

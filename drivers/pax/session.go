@@ -19,7 +19,6 @@ const (
 	nakPause   = 500 * time.Millisecond // a NAK to the command once more
 	endWait    = 3 * time.Second        // our ACK to EOT, or to our ACK once more
 	answerWait = 15 * time.Second       // the ACK of a harmless command to its reply
-	sendsMost  = 3                      // of one command, and damaged replies, and our ACK at the end
 	glance     = 20 * time.Millisecond  // to see what has come unasked
 	looseWait  = 3 * time.Second        // after which nothing of an earlier conversation comes
 )
@@ -129,7 +128,7 @@ func (s *session) ask(ctx context.Context, cmd []byte, want string, wait time.Du
 		if err = s.line.Send(cmd); err == nil {
 			r, err = s.await(ctx, want, wait)
 		}
-		if !errors.Is(err, errNak) || n == sendsMost {
+		if !errors.Is(err, errNak) || n == link.SendsMost {
 			break
 		}
 		s.env.Quality.SentAgain()
@@ -191,7 +190,7 @@ func (s *session) take(p *packets, e wire.STXEvent) (data string, whole bool, er
 	switch e.Kind {
 	case wire.STXBadLRC, wire.STXTooLong:
 		s.env.Quality.BadCheck()
-		if p.damaged++; p.damaged < sendsMost {
+		if p.damaged++; p.damaged < link.SendsMost {
 			return "", false, s.line.Nak()
 		}
 		return "", false, errors.Join(errDamaged, s.line.Control(wire.EOT))
@@ -222,7 +221,7 @@ func (s *session) take(p *packets, e wire.STXEvent) (data string, whole bool, er
 // finish acknowledges a reply and waits for EOT. Where that does not come, or the reply comes again, it is acknowledged again. The
 // reply stands whatever happens here.
 func (s *session) finish(ctx context.Context, body []byte) {
-	for range sendsMost {
+	for range link.SendsMost {
 		if err := s.line.Ack(); err != nil {
 			break
 		}

@@ -117,7 +117,5 @@ func stage(word string) terminal.Stage {
 	return terminal.Working
 }
 
-// clip bounds a text for people, and masks it.
-func clip(s string) string {
-	return terminal.MaskCardNumbers(s[:min(len(s), textMost)])
-}
+// clip makes a text of the program fit for people.
+func clip(s string) string { return terminal.Tidy(s, textMost) }

@@ -18,6 +18,7 @@ import (
 	"tillbridge/drivers/process"
 	"tillbridge/drivers/zvt"
 	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
 	"tillbridge/terminal/line"
 	"tillbridge/terminal/simulate"
 )
@@ -37,32 +38,6 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
-}
-
-// till records what it is told.
-type till struct {
-	mu   sync.Mutex
-	seen []terminal.Result
-	said []terminal.Progress
-	on   func(terminal.Progress)
-}
-
-func (l *till) Seen(r terminal.Result) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.seen = append(l.seen, r)
-	return nil
-}
-func (l *till) Mark(terminal.Mark) error { return nil }
-func (l *till) Receipt(terminal.Receipt) {}
-
-func (l *till) Progress(p terminal.Progress) {
-	l.mu.Lock()
-	l.said = append(l.said, p)
-	l.mu.Unlock()
-	if l.on != nil {
-		l.on(p)
-	}
 }
 
 // logged is a log that a test can read while it is written.
@@ -137,10 +112,10 @@ func TestRealProgram(t *testing.T) {
 	if err := sim.Press(simulate.Approved); err != nil {
 		t.Fatal(err)
 	}
-	lent := &till{}
+	lent := &drivertest.Book{}
 	r, err := s.Pay(t.Context(), request("TB00000001", 1250), lent)
-	if err != nil || r.Outcome != terminal.Approved || len(lent.seen) == 0 || lent.said[0].Stage != terminal.Sent {
-		t.Errorf("%+v, %v; %+v", r, err, lent.said)
+	if err != nil || r.Outcome != terminal.Approved || len(lent.Results) == 0 || lent.Steps[0].Stage != terminal.Sent {
+		t.Errorf("%+v, %v; %+v", r, err, lent.Steps)
 	}
 	ledger := sim.Face().Ledger
 	if len(ledger) != 1 || !ledger[0].Captured || ledger[0].AuthCode != r.AuthCode || ledger[0].Minor != 1250 {
@@ -161,7 +136,7 @@ func TestRealProgram(t *testing.T) {
 func TestRealProgramIsStopped(t *testing.T) {
 	sim, s, _ := zvtShop(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	lent := &till{on: func(p terminal.Progress) {
+	lent := &drivertest.Book{OnProgress: func(p terminal.Progress) {
 		if p.Stage == terminal.CardWait || p.Stage == terminal.Started {
 			cancel()
 		}
@@ -195,9 +170,9 @@ func TestPython(t *testing.T) {
 		minor int64
 		want  terminal.Outcome
 	}{"TB00000001": {1250, terminal.Approved}, "TB00000002": {1213, terminal.Declined}} {
-		lent := &till{}
+		lent := &drivertest.Book{}
 		r, err := s.Pay(t.Context(), request(ref, c.minor), lent)
-		if err != nil || r.Outcome != c.want || len(lent.seen) != 1 || len(lent.said) != 3 {
+		if err != nil || r.Outcome != c.want || len(lent.Results) != 1 || len(lent.Steps) != 3 {
 			t.Errorf("%d: %+v, %v, %+v", c.minor, r, err, lent)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
 )
 
 // script is a program made of a function: it gets each line that it hears, and what it returns is said. It ends where it
@@ -114,17 +115,6 @@ func TestHandshake(t *testing.T) {
 	}
 }
 
-// quiet records nothing, or fails to.
-type quiet struct {
-	fail error
-	seen int
-}
-
-func (q *quiet) Seen(terminal.Result) error { q.seen++; return q.fail }
-func (q *quiet) Mark(terminal.Mark) error   { return q.fail }
-func (q *quiet) Progress(terminal.Progress) {}
-func (q *quiet) Receipt(terminal.Receipt)   {}
-
 const approved = `{"outcome":"approved","proof":"dialogue","auth_code":"1","last4":"4111111111111111","raw":"00"}`
 
 func TestPay(t *testing.T) {
@@ -163,9 +153,9 @@ func TestPay(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				lent := &quiet{}
+				lent := &drivertest.Book{}
 				r, err := s.Pay(t.Context(), terminal.Request{Reference: "TB00000001"}, lent)
-				if r.Outcome != c.want || (err != nil) != c.fails || errors.Is(err, terminal.ErrNotSent) != c.notSent || *started != 1 || lent.seen > recordsMost || lent.seen > 0 && name != "records without an end" {
+				if r.Outcome != c.want || (err != nil) != c.fails || errors.Is(err, terminal.ErrNotSent) != c.notSent || *started != 1 || len(lent.Results) > recordsMost || len(lent.Results) > 0 && name != "records without an end" {
 					t.Errorf("%+v, %v, started %d times", r, err, *started)
 				}
 				if len(r.CardLast4) > 4 {
@@ -198,8 +188,8 @@ func TestSeen(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			lent := &quiet{fail: fail}
-			if _, err := s.Pay(t.Context(), terminal.Request{}, lent); err != nil || lent.seen != 1 {
+			lent := &drivertest.Book{SeenFails: fail, MarkFails: fail}
+			if _, err := s.Pay(t.Context(), terminal.Request{}, lent); err != nil || len(lent.Results) != 1 {
 				t.Error(err)
 			}
 			if err := s.Close(); err != nil {
@@ -223,7 +213,7 @@ func TestDeath(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := s.Pay(t.Context(), terminal.Request{}, &quiet{})
+		r, err := s.Pay(t.Context(), terminal.Request{}, &drivertest.Book{})
 		if err == nil || errors.Is(err, terminal.ErrNotSent) || r.Outcome != terminal.Unknown || *started != 1 {
 			t.Fatalf("%+v, %v, started %d times", r, err, *started)
 		}
@@ -259,7 +249,7 @@ func TestDeafProgram(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		begun := time.Now()
-		if _, err := s.Pay(ctx, terminal.Request{}, &quiet{}); err == nil || errors.Is(err, terminal.ErrNotSent) {
+		if _, err := s.Pay(ctx, terminal.Request{}, &drivertest.Book{}); err == nil || errors.Is(err, terminal.ErrNotSent) {
 			t.Error(err)
 		}
 		if took := time.Since(begun); !killed || took > 15*time.Second {
@@ -312,7 +302,7 @@ func FuzzProgram(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r, err := s.Pay(t.Context(), terminal.Request{}, &quiet{})
+			r, err := s.Pay(t.Context(), terminal.Request{}, &drivertest.Book{})
 			low := strings.ToLower(string(said))
 			if r.Outcome == terminal.Approved && !strings.Contains(string(said), "approved") || errors.Is(err, terminal.ErrNotSent) && !strings.Contains(low, "not_sent") {
 				t.Errorf("%q is %+v, %v", said, r, err)

@@ -26,10 +26,11 @@ func money(currency string) func(terminal.LinkKind, []byte) bool {
 	}
 }
 
-func TestBatteryFrance(t *testing.T) {
+// inFrance is the driver in the battery, in the dialect of France.
+func inFrance() drivertest.Subject {
 	d := Driver()
 	d.Evidence = terminal.C1 // what a French session can prove
-	drivertest.Run(t, drivertest.Subject{
+	return drivertest.Subject{
 		Driver: d, Links: []terminal.LinkKind{terminal.Serial}, Currency: euro,
 		Options:   func(terminal.LinkKind) any { o := NewOptions(); o.Dialect = France; return o },
 		Simulator: func(terminal.LinkKind) any { return sim.Options{Dialect: "fr"} },
@@ -40,11 +41,12 @@ func TestBatteryFrance(t *testing.T) {
 			simulate.Tip:        "an answer has one sum and does not name a tip",
 			simulate.PrinterOut: "the terminal tells one refusal, whatever its reason", simulate.EndOfDayPending: "the terminal tells one refusal, whatever its reason",
 		}),
-	})
+	}
 }
 
-func TestBatteryBritain(t *testing.T) {
-	drivertest.Run(t, drivertest.Subject{
+// inBritain is the driver in the battery, in the dialect of the United Kingdom.
+func inBritain() drivertest.Subject {
+	return drivertest.Subject{
 		Driver: Driver(), Links: []terminal.LinkKind{terminal.Serial, terminal.TCP}, Currency: pound,
 		Options:   func(terminal.LinkKind) any { o := NewOptions(); o.Dialect = Britain; return o },
 		Simulator: func(terminal.LinkKind) any { return sim.Options{Dialect: "uk"} },
@@ -52,8 +54,12 @@ func TestBatteryBritain(t *testing.T) {
 		Lacks: lacks(map[string]string{
 			simulate.PrinterOut: "the terminal tells one refusal, whatever its reason", simulate.EndOfDayPending: "the terminal tells one refusal, whatever its reason",
 		}),
-	})
+	}
 }
+
+func TestBatteryFrance(t *testing.T) { drivertest.Run(t, inFrance()) }
+
+func TestBatteryBritain(t *testing.T) { drivertest.Run(t, inBritain()) }
 
 // lacks are the reasons that hold for both dialects, with those of one.
 func lacks(more map[string]string) map[string]string {

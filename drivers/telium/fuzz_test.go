@@ -2,16 +2,13 @@ package telium
 
 import (
 	"bytes"
-	"context"
-	"errors"
-	"log/slog"
-	"sync"
+	"fmt"
+	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"tillbridge/terminal"
-	"tillbridge/terminal/simulate"
+	"tillbridge/terminal/drivertest"
 	"tillbridge/terminal/wire"
 )
 
@@ -36,78 +33,71 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// FuzzTerminal: whatever a terminal says, an approval needs an answer with the payment's own number and status 0 after the
-// command; the command is written once, and again only on a NAK.
+// FuzzTerminal lets a French terminal say anything, from the first ENQ on. Zero bytes are pauses.
 func FuzzTerminal(f *testing.F) {
-	frame := func(body string) []byte { return wire.STXFormat{Covers: wire.CoverBodyETX}.Append(nil, []byte(body)) }
-	ours := "02" + "0" + "00001250" + "1" + "978" + "0000000000" // POS number 2 is that of reference 0000000001
-	f.Add(append(append([]byte{6, 0, 6, 0, 5, 0}, frame(ours)...), 0, 4))
-	f.Add(append([]byte{6, 0, 0x15, 0, 6, 0, 5, 0}, frame(ours)...))
-	f.Add(append([]byte{5, 0}, frame(ours)...))
-	f.Add([]byte{6, 0, 0x15, 0, 0x15, 0, 0x15, 0})
-	f.Fuzz(func(t *testing.T, said []byte) {
-		if len(said) > 1<<10 {
-			return
-		}
-		synctest.Test(t, func(t *testing.T) { fuzzPayment(t, said) })
+	frame := func(body string) string {
+		return string(wire.STXFormat{Covers: wire.CoverBodyETX}.Append(nil, []byte(body)))
+	}
+	ours := frame("02" + "0" + "00001250" + "1" + "978" + "0000000000") // POS number 2 is that of reference 0000000001
+	refused := frame("02" + "7" + "00001250" + "1" + "978" + "0000000000")
+	drivertest.Fuzz(f, drivertest.FuzzOptions{
+		Subject: inFrance(), Pause: 200 * time.Millisecond, States: states("02"),
+		Pieces: func(_ terminal.LinkKind, b []byte) [][]byte { return bytes.Split(b, []byte{0}) },
+		Seeds: []drivertest.FuzzSeed{
+			{Pay: "\x06\x00\x06\x00\x05\x00" + ours + "\x00\x04"},
+			{Pay: "\x06\x00\x15\x00\x06\x00\x05\x00" + ours},
+			{Pay: "\x05\x00" + ours},
+			{Pay: "\x06\x00\x15\x00\x15\x00\x15\x00"},
+			{Pay: "\x06\x00\x06\x00\x05\x00" + refused},
+			{Pay: "\x06\x00\x06", After: "\x05\x00" + ours + "\x00\x04"},
+			{Pay: "\x06\x00\x06", After: "\x05\x00" + refused + "\x00\x04"},
+		},
 	})
 }
 
-func fuzzPayment(t *testing.T, said []byte) {
-	near, far := simulate.Pipe()
-	dialled := false
-	s, err := open(context.Background(), terminal.Env{
-		Link: terminal.Serial, Log: slog.New(slog.DiscardHandler),
-		Dial: func(context.Context) (terminal.Port, error) {
-			if dialled {
-				return nil, errors.New("no more lines")
+// states tells whether an answer with the payment's own number and a status stands in the bytes. Three NAKs to the command refuse it,
+// and so does a British terminal that states another result as its last one.
+func states(number string) func(terminal.LinkKind, terminal.Outcome, []byte, []byte) bool {
+	return func(k terminal.LinkKind, o terminal.Outcome, pay, after []byte) bool {
+		said := string(pay) + string(after)
+		if o == terminal.Approved {
+			return strings.Contains(said, number+"0")
+		}
+		refused := k == terminal.Serial && bytes.Count(pay, []byte{wire.NAK}) >= 3 || bytes.Contains(after, []byte(duplicDone))
+		return refused || strings.Contains(said, number+"7") || strings.Contains(said, number+"6") || strings.Contains(said, number+"2")
+	}
+}
+
+// FuzzBritain lets a British terminal in a network say anything to the sale, and when it is asked for its last result.
+func FuzzBritain(f *testing.F) {
+	ready, older := british80("01", "0", "00000000", "S1810E0B0C8F000F0A001V0501.02T0852500001"), british80("77", "0", "00000990", "C06111111M03990")
+	copy(older[len(older)-10:], duplicDone)
+	asks := func(_ terminal.LinkKind, b []byte) bool { return bytes.Contains(b, []byte("CMD=DUPLIC")) }
+	s := inBritain()
+	s.Links = []terminal.LinkKind{terminal.TCP}
+	number := fmt.Sprintf("%02d", reference("0000000001", "uk1/77/0/990/826/111111"))
+	answer := func(status string) string {
+		return string(withLength(british80(number, status, "00001250", "C06123456M041250")))
+	}
+	last := func(status string) string {
+		b := british80(number, status, "00001250", "C06123456M041250")
+		copy(b[len(b)-10:], duplicDone)
+		return string(withLength(b))
+	}
+	o := drivertest.FuzzOptions{
+		Subject: s, States: states(number), Asks: asks,
+		Orderly: func(k terminal.LinkKind, b []byte) []byte {
+			switch {
+			case asks(k, b):
+				return withLength(older)
+			case bytes.Contains(b, []byte("CMD=STATE")):
+				return withLength(ready)
 			}
-			dialled = true
-			return near, nil
+			return nil
 		},
-	}, &Options{Dialect: France, PaymentTimeout: resultWait})
-	if err != nil {
-		t.Fatal(err)
 	}
-	var heard bytes.Buffer
-	var tasks sync.WaitGroup
-	tasks.Go(func() {
-		for b := make([]byte, 256); ; {
-			n, err := far.Read(b)
-			heard.Write(b[:n])
-			if err != nil {
-				return
-			}
-		}
-	})
-	tasks.Go(func() { // zero bytes are pauses
-		for _, part := range bytes.Split(said, []byte{0}) {
-			pass(200 * time.Millisecond)
-			_, _ = far.Write(part)
-		}
-	})
-	b := &book{}
-	got, err := s.Pay(context.Background(), request1(1250, euro), b)
-	_ = s.Close()
-	_ = far.Close()
-	tasks.Wait()
-	command := []byte("\x0202" + "00001250" + "110978")
-	count := bytes.Count(heard.Bytes(), command)
-	naks := bytes.Count(said, []byte{wire.NAK})
-	approved := false
-	for i := range said {
-		approved = approved || bytes.HasPrefix(said[i:], []byte("\x02020"))
+	for _, pay := range []string{answer("0"), answer("7"), answer("0")[:40], "", string(withLength([]byte("<TID CODE=\"1\"/>"))) + answer("9"), string(withLength(older))} {
+		o.Seeds = append(o.Seeds, drivertest.FuzzSeed{Pay: pay, After: last("0")}, drivertest.FuzzSeed{Pay: pay, After: last("7")}, drivertest.FuzzSeed{Pay: pay, After: string(withLength(older))})
 	}
-	switch {
-	case errors.Is(err, terminal.ErrNotSent) && count > 0:
-		t.Errorf("the sale was written, and is called not sent: %v", err)
-	case count > 1+naks || count > 3:
-		t.Errorf("the sale was written %d times, with %d NAKs", count, naks)
-	case err != nil && got.Outcome != terminal.Unknown:
-		t.Errorf("%s beside an error: %v", got.Outcome, err)
-	case got.Outcome == terminal.Approved && (!approved || len(b.seen) != 1):
-		t.Errorf("approved, and the terminal said %q", said)
-	case got.Outcome == terminal.Declined && !bytes.Contains(said, []byte("\x02027")) && naks < 3:
-		t.Errorf("declined, and the terminal said %q", said)
-	}
+	drivertest.Fuzz(f, o)
 }

@@ -10,6 +10,7 @@ import (
 
 	"tillbridge/drivers/telium/sim"
 	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
 	"tillbridge/terminal/line"
 	"tillbridge/terminal/simulate"
 )
@@ -57,7 +58,7 @@ func TestTerminalDials(t *testing.T) {
 	for i, reference := range []string{"0000000001", "0000000002"} {
 		r := request1(1250, pound)
 		r.Reference = reference
-		got, err := s.Pay(ctx, r, &book{})
+		got, err := s.Pay(ctx, r, &drivertest.Book{})
 		if err != nil || got.Outcome != terminal.Approved {
 			t.Fatalf("payment %d: %+v, %v", i+1, got, err)
 		}

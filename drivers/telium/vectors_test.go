@@ -2,52 +2,30 @@ package telium
 
 import (
 	"bytes"
-	"encoding/hex"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
 	"tillbridge/terminal/wire"
 )
 
-// row is one line of a table of test bytes.
+// row is a row of a table, with its facts taken apart.
 type row struct {
-	protocol, id, origin string
-	fromTill             bool
-	raw                  []byte
-	facts                map[string]string
+	drivertest.Vector
+	facts map[string]string
 }
 
-// rows reads the rows of a protocol, or skips the test where there is no table.
-func rows(t testing.TB, file, protocol string, want int) (out []row) {
+// rows are the rows of a protocol.
+func rows(t *testing.T, table, protocol string, least int) (out []row) {
 	t.Helper()
-	dir := os.Getenv("TILLBRIDGE_VECTORS")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "vectors")
-	}
-	table, err := os.ReadFile(filepath.Join(dir, file))
-	if err != nil {
-		t.Skipf("no test vectors in %s: set TILLBRIDGE_VECTORS to their folder", dir)
-	}
-	for line := range strings.Lines(string(table)) {
-		c := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-		if c[0] != protocol {
-			continue
+	for _, v := range drivertest.Vectors(t, least, []string{table}, protocol) {
+		r, facts := row{v, map[string]string{}}, v.Facts
+		if table == "ecr.tsv" {
+			facts = strings.ReplaceAll(facts, " ", ";")
 		}
-		r := row{protocol: c[0], id: c[1], facts: map[string]string{}}
-		column, facts := 5, ""
-		if file == "ecr.tsv" {
-			r.origin, r.fromTill, facts = c[2], c[4] == "ECR>TPE", strings.ReplaceAll(c[7], " ", ";")
-		} else {
-			column, r.origin, r.fromTill, facts = 4, c[6], c[3] == "ecr>pos", c[5]
-		}
-		if r.raw, err = hex.DecodeString(c[column]); err != nil {
-			t.Fatalf("%s: %v", r.id, err)
-		}
-		for _, f := range strings.Split(facts, ";") {
+		for f := range strings.SplitSeq(facts, ";") {
 			key, value, _ := strings.Cut(f, "=")
 			if _, there := r.facts[key]; !there {
 				r.facts[key] = value
@@ -55,28 +33,25 @@ func rows(t testing.TB, file, protocol string, want int) (out []row) {
 		}
 		out = append(out, r)
 	}
-	if len(out) < want {
-		t.Fatalf("%d rows of %s, want %d or more", len(out), protocol, want)
-	}
 	return out
 }
 
 // body is the body of a row's frame, or of its message with a length; false for a single control byte.
 func (r row) body(t *testing.T) ([]byte, wire.STXKind) {
-	if r.raw[0] == wire.STX {
+	if r.Raw[0] == wire.STX {
 		reader := wire.NewSTXReader(wire.STXFormat{Covers: wire.CoverBodyETX}, maxBody)
-		for i, b := range r.raw {
+		for i, b := range r.Raw {
 			if e := reader.Feed(b); e.Kind != wire.STXNothing {
-				if i != len(r.raw)-1 {
-					t.Errorf("%s: %s after %d of %d bytes", r.id, e.Kind, i+1, len(r.raw))
+				if i != len(r.Raw)-1 {
+					t.Errorf("%s: %s after %d of %d bytes", r.ID, e.Kind, i+1, len(r.Raw))
 				}
 				return e.Body, e.Kind
 			}
 		}
-		t.Errorf("%s: no end", r.id)
+		t.Errorf("%s: no end", r.ID)
 	}
-	if len(r.raw) > 2 && int(r.raw[0])<<8+int(r.raw[1]) == len(r.raw)-2 {
-		return r.raw[2:], wire.STXFrame
+	if len(r.Raw) > 2 && int(r.Raw[0])<<8+int(r.Raw[1]) == len(r.Raw)-2 {
+		return r.Raw[2:], wire.STXFrame
 	}
 	return nil, wire.STXNothing
 }
@@ -88,7 +63,7 @@ func (r row) request(t *testing.T, body []byte) request {
 	n := func(from, to int) int64 {
 		v, err := strconv.ParseInt(text[from:to], 10, 64)
 		if err != nil {
-			t.Errorf("%s: %v", r.id, err)
+			t.Errorf("%s: %v", r.ID, err)
 		}
 		return v
 	}
@@ -122,7 +97,7 @@ func (r row) is(t *testing.T, key, got string) {
 	want, there := r.facts[key]
 	want, _, _ = strings.Cut(want, " ")
 	if there && strings.TrimLeft(want, "0") != strings.TrimLeft(got, "0") {
-		t.Errorf("%s: %s is %q, the table says %q", r.id, key, got, want)
+		t.Errorf("%s: %s is %q, the table says %q", r.ID, key, got, want)
 	}
 }
 
@@ -133,26 +108,26 @@ func TestVectors(t *testing.T) {
 	for _, r := range all {
 		body, kind := r.body(t)
 		switch {
-		case r.id == "fr-badlrc":
+		case r.ID == "fr-badlrc":
 			if kind != wire.STXBadLRC {
-				t.Errorf("%s is %s: its check byte is wrong on purpose", r.id, kind)
+				t.Errorf("%s is %s: its check byte is wrong on purpose", r.ID, kind)
 			}
 		case body == nil:
-			if len(r.raw) != 1 || !strings.ContainsRune("\x04\x05\x06\x15", rune(r.raw[0])) {
-				t.Errorf("%s: %x is no control byte", r.id, r.raw)
+			if len(r.Raw) != 1 || !strings.ContainsRune("\x04\x05\x06\x15", rune(r.Raw[0])) {
+				t.Errorf("%s: %x is no control byte", r.ID, r.Raw)
 			}
 			control++
-		case r.id == "tcp-keepalive-answer":
+		case r.ID == "tcp-keepalive-answer":
 			if got := keepAlive([]byte(`<?xml version="1.0"?><TID CODE="12345678"/>`)); !bytes.Equal(got, body) {
-				t.Errorf("%s: %q, the table says %q", r.id, got, body)
+				t.Errorf("%s: %q, the table says %q", r.ID, got, body)
 			}
 			answers++
-		case r.id == "tcp-broadcast":
+		case r.ID == "tcp-broadcast":
 			if p, ok := broadcast(body); !ok || p.Stage != terminal.CardWait {
-				t.Errorf("%s: %+v, %t", r.id, p, ok)
+				t.Errorf("%s: %+v, %t", r.ID, p, ok)
 			}
 			answers++
-		case r.fromTill:
+		case r.Sent:
 			r.checkRequest(t, body)
 			requests++
 		default:
@@ -168,24 +143,24 @@ func TestVectors(t *testing.T) {
 
 func (r row) checkRequest(t *testing.T, body []byte) {
 	q := r.request(t, body)
-	if r.id == "fr-immediate" { // an answer at once says nothing of the payment, so the driver never asks for it
+	if r.ID == "fr-immediate" { // an answer at once says nothing of the payment, so the driver never asks for it
 		body = bytes.Replace(body, []byte("A011"), []byte("A010"), 1)
 	}
 	if got, err := q.encode(); err != nil || !bytes.Equal(got, body) {
-		t.Errorf("%s: %q, %v; the table says %q", r.id, got, err, body)
+		t.Errorf("%s: %q, %v; the table says %q", r.ID, got, err, body)
 	}
 	for _, key := range []string{"pos", "ref"} {
 		r.is(t, key, strconv.Itoa(q.Number))
 	}
 	if a := r.facts["amount"]; a != "" && minor(t, a) != q.Minor {
-		t.Errorf("%s: amount %d, the table says %s", r.id, q.Minor, a)
+		t.Errorf("%s: amount %d, the table says %s", r.ID, q.Minor, a)
 	}
 	r.is(t, "mode", string(q.Mode))
 	r.is(t, "type", string(q.Type))
 	r.is(t, "currency", strconv.Itoa(q.Currency))
 	if name, ok := strings.CutPrefix(q.Extended, "CMD="); ok && !strings.HasPrefix(name, "ID") && !strings.HasPrefix(name, "REV") {
 		if got := command(name); !bytes.Equal(got, body) {
-			t.Errorf("%s: command %q, the table says %q", r.id, got, body)
+			t.Errorf("%s: command %q, the table says %q", r.ID, got, body)
 		}
 	}
 }
@@ -193,19 +168,19 @@ func (r row) checkRequest(t *testing.T, body []byte) {
 func (r row) checkAnswer(t *testing.T, body []byte) {
 	a, err := parseAnswer(body)
 	if err != nil {
-		t.Errorf("%s: %v", r.id, err)
+		t.Errorf("%s: %v", r.ID, err)
 		return
 	}
 	for _, key := range []string{"pos", "ref"} {
 		r.is(t, key, strconv.Itoa(a.Number))
 	}
 	if s := r.facts["amount"]; s != "" && minor(t, s) != a.Minor {
-		t.Errorf("%s: amount %d, the table says %s", r.id, a.Minor, s)
+		t.Errorf("%s: amount %d, the table says %s", r.ID, a.Minor, s)
 	}
 	r.is(t, "status", code(a.Status))
 	r.is(t, "currency", strconv.Itoa(a.Currency))
 	base := 16
-	if strings.HasPrefix(r.id, "rsp-state") {
+	if strings.HasPrefix(r.ID, "rsp-state") {
 		base = 10
 	}
 	told := a.tlv(base)
@@ -215,12 +190,12 @@ func (r row) checkAnswer(t *testing.T, body []byte) {
 		}
 	}
 	if s := r.facts["final"]; s != "" && minor(t, s) != minor(t, told['M']) {
-		t.Errorf("%s: final sum %q, the table says %s", r.id, told['M'], s)
+		t.Errorf("%s: final sum %q, the table says %s", r.ID, told['M'], s)
 	}
 	if p := r.facts["private"]; p != "" && p != a.Private {
-		t.Errorf("%s: private %q, the table says %q", r.id, a.Private, p)
+		t.Errorf("%s: private %q, the table says %q", r.ID, a.Private, p)
 	}
 	if strings.Contains(string(maskBody(body)), "4111111111111111"[:6]) {
-		t.Errorf("%s: the card number is not masked: %q", r.id, maskBody(body))
+		t.Errorf("%s: the card number is not masked: %q", r.ID, maskBody(body))
 	}
 }

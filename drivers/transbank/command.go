@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/link"
 	"tillbridge/terminal/wire"
 )
 
@@ -32,7 +33,7 @@ func (s *session) ask(ctx context.Context, q question) error {
 			return nil
 		}
 		nak, silent := errors.Is(err, errNak), errors.Is(err, terminal.ErrSilent)
-		if n == sendsMost || heard || !nak && !(silent && q.again) {
+		if n == link.SendsMost || heard || !nak && !(silent && q.again) {
 			s.loose = s.loose || silent && q.take != nil
 			if !nak {
 				s.drop()
@@ -77,7 +78,7 @@ func (s *session) await(ctx context.Context, q question) (heard bool, err error)
 			}
 		case wire.STXBadLRC, wire.STXTooLong:
 			s.env.Quality.BadCheck()
-			if naks++; naks >= sendsMost {
+			if naks++; naks >= link.SendsMost {
 				return heard, fmt.Errorf("what the terminal says is damaged: %w", terminal.ErrSilent)
 			}
 			if err := s.line.Nak(); err != nil {

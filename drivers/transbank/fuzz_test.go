@@ -1,16 +1,13 @@
 package transbank
 
 import (
-	"context"
-	"errors"
-	"log/slog"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 
+	"tillbridge/drivers/transbank/sim"
 	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
 )
 
 // longNumber is what may be a card number.
@@ -62,39 +59,54 @@ func FuzzParsers(f *testing.F) {
 	})
 }
 
-// FuzzTerminal lets arbitrary bytes play the terminal's side after the sale, and again when it is asked afterwards. Nothing is approved
-// that the bytes do not hold, and nothing declined that they do not refuse.
+// FuzzTerminal lets a terminal say anything to the sale, and when it is asked afterwards.
 func FuzzTerminal(f *testing.F) {
-	for _, pay := range []string{
-		ack + framed(okReply, false), framed(oldReply, false) + ack, nak, nak + nak + ack, ack + framed(badReply, false), ack, "", ack + framed("0210|07", false),
-		ack + framed("0900|78", false) + framed(okReply, false)[:60], "\xff" + nak,
-	} {
-		f.Add([]byte(pay), []byte(framed(oldRecord, false)+framed(okRecord, false)+framed(blankRecord, false)))
-		f.Add([]byte(pay), []byte(framed(oldRecord, false)+framed(blankRecord, false)))
+	frame := func(body string) string { return framed(body, false) }
+	o := drivertest.FuzzOptions{
+		Subject: subject(func(*Options) {}, sim.Options{}, nil), Reference: reference, States: states,
+		Orderly: func(_ terminal.LinkKind, b []byte) []byte {
+			switch said := string(b); {
+			case strings.HasPrefix(said, "\x020100"):
+				return []byte(ack)
+			case strings.HasPrefix(said, "\x020260|1"):
+				return []byte(ack + frame(oldRecord) + frame(blankRecord))
+			case strings.HasPrefix(said, "\x020250"):
+				return []byte(ack + frame(noLast))
+			}
+			return nil
+		},
+		Asks: func(_ terminal.LinkKind, b []byte) bool {
+			return strings.HasPrefix(string(b), "\x020260") || strings.HasPrefix(string(b), "\x020250")
+		},
 	}
-	f.Fuzz(func(t *testing.T, pay, after []byte) {
-		if len(pay) > 1<<11 || len(after) > 1<<11 {
-			return
-		}
-		synctest.Test(t, func(t *testing.T) { fuzzPayment(t, pay, after) })
-	})
+	for _, pay := range []string{
+		ack + frame(okReply), frame(oldReply) + ack, nak, nak + nak + ack, ack + frame(badReply), ack, "", ack + frame("0210|07"), ack + frame("0900|78") + frame(okReply)[:60], "\xff" + nak,
+	} {
+		o.Seeds = append(
+			o.Seeds, drivertest.FuzzSeed{Pay: pay, After: ack + frame(oldRecord) + frame(okRecord) + frame(blankRecord)},
+			drivertest.FuzzSeed{Pay: pay, After: ack + frame(oldRecord) + frame(blankRecord)},
+		)
+	}
+	drivertest.Fuzz(f, o)
 }
 
-// holds tells whether some frame of bytes, begun at any place, has a whole check byte, one of the function codes and a code.
+// states tells whether bytes hold an answer to the sale with such a code, or a record: where the newest one is that of before, nothing
+// was booked since.
+func states(_ terminal.LinkKind, o terminal.Outcome, pay, after []byte) bool {
+	switch {
+	case after != nil:
+		return holds(after, "0261 0291 0260 0281", isOK)
+	case o == terminal.Approved:
+		return holds(pay, "0210 0271", isOK)
+	}
+	return holds(pay, "0210 0271", refuses)
+}
+
+// holds tells whether a frame that begins at any place of bytes has one of the function codes and a code.
 func holds(said []byte, fns string, codes func(string) bool) bool {
-	for i, c := range said {
-		if c != 0x02 {
-			continue
-		}
-		lrc := byte(0)
-		for j := i + 1; j < len(said)-1; j++ {
-			lrc ^= said[j]
-			if said[j] != 0x03 || lrc != said[j+1] {
-				continue
-			}
-			if m, ok := parse(said[i+1 : j]); ok && strings.Contains(fns, m.fn) && codes(m.code) {
-				return true
-			}
+	for _, body := range drivertest.STXFrames(said, theirs(Integrado)) {
+		if m, ok := parse([]byte(body)); ok && strings.Contains(fns, m.fn) && codes(m.code) {
+			return true
 		}
 	}
 	return false
@@ -105,53 +117,4 @@ func isOK(c string) bool { return c == "00" }
 func refuses(c string) bool {
 	k, ok := codeOf(c)
 	return ok && k.refuses
-}
-
-func fuzzPayment(t *testing.T, pay, after []byte) {
-	var tasks sync.WaitGroup
-	defer tasks.Wait()
-	fk := &fake{}
-	asked := false
-	plain := ordinary([]string{oldRecord, blankRecord}, noLast, sells(string(pay)))
-	fk.script = func(said string) []string {
-		if asked && (strings.HasPrefix(said, "0260") || strings.HasPrefix(said, "0250")) {
-			return []string{ack + string(after)}
-		}
-		return plain(said)
-	}
-	opened, err := open(context.Background(), terminal.Env{Currency: peso, Log: slog.New(slog.DiscardHandler), Dial: fk.dial(&tasks)}, NewOptions())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer opened.Close()
-	b, r := &till{}, request(1250)
-	got, err := opened.Pay(context.Background(), r, b)
-	sent := fk.count("0200")
-	switch {
-	case err != nil && got.Outcome != terminal.Unknown, errors.Is(err, terminal.ErrNotSent):
-		t.Errorf("%s beside %v", got.Outcome, err)
-	case got.Outcome == terminal.Approved && (!holds(pay, "0210 0271", isOK) || len(b.seen) == 0):
-		t.Errorf("approved: %x", pay)
-	case got.Outcome == terminal.Declined && !holds(pay, "0210 0271", refuses):
-		t.Errorf("declined: %x", pay)
-	case sent > 1 && !strings.Contains(string(pay), nak), sent > sendsMost:
-		t.Errorf("the sale was sent %d times: %x", sent, pay)
-	}
-	if err == nil && got.Outcome != terminal.Unknown {
-		return
-	}
-	fk.mu.Lock()
-	asked = true
-	fk.mu.Unlock()
-	got, err = opened.Recover(context.Background(), terminal.Attempt{Request: r, Mark: oldMark})
-	switch {
-	case err != nil && got.Outcome != terminal.Unknown:
-		t.Errorf("%s beside %v", got.Outcome, err)
-	case got.Outcome == terminal.Approved && !holds(after, "0261 0291 0260 0281", isOK):
-		t.Errorf("recovery: approved: %x", after)
-	case got.Outcome == terminal.Declined && !holds(after, "0261 0291 0260 0281", isOK):
-		t.Errorf("recovery: declined by %s: %x", got.Proof, after)
-	case fk.count("0200") != sent:
-		t.Error("recovery: the sale was sent")
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/link"
 	"tillbridge/terminal/wire"
 )
 
@@ -128,70 +129,28 @@ type dialogue struct {
 	minor  int64
 	void   string // operation number of the sale that it voids; empty for a sale
 
-	sends   int
-	rubbish int  // on the line when the command was handed over last
-	taken   bool // the terminal has shown that it works on the command
-	acked   bool // by ACK
+	money   *link.Money
+	acked   bool // the terminal has acknowledged the command
 	damaged int  // messages
 	row     int  // of them since a whole one
 }
 
-// run sends the command and hears the terminal. The command is sent again only after a NAK, undisturbed and followed by silence, at
-// most twice; what the terminal does not answer is waited for.
-func (d *dialogue) run(ctx context.Context) (terminal.Result, error) {
-	until, err := d.hand()
-	if err != nil {
-		return terminal.Result{}, err
+// run sends the command and hears the terminal; what it does not answer is waited for.
+func (d *dialogue) run(ctx context.Context) (out terminal.Result, err error) {
+	d.money = &link.Money{
+		Line: d.s.line, Body: []byte(d.body), NakPause: nakPause, Till: d.till, Quality: d.s.env.Quality, Patience: d.patience,
+		Hear: func(e wire.STXEvent) (over, alive bool, err error) {
+			out, over, err = d.hear(e)
+			return over, e.Kind == wire.STXAck || e.Kind == wire.STXFrame, err
+		},
 	}
-	for nak := false; ; {
-		e, err := d.s.line.Next(ctx, until, false)
-		switch {
-		case nak && errors.Is(err, terminal.ErrSilent) && (d.s.line.Partial() || d.s.line.Rubbish() != d.rubbish):
-			nak, until = false, time.Now().Add(d.patience())
-			continue
-		case nak && errors.Is(err, terminal.ErrSilent):
-			if d.sends == sendsMost {
-				return terminal.Result{}, errors.New("the terminal could not read the command (NAK, three times)")
-			}
-			d.s.env.Quality.SentAgain()
-			if until, err = d.hand(); err != nil {
-				return terminal.Result{}, err
-			}
-			nak = false
-			continue
-		case err != nil:
-			return terminal.Result{}, fmt.Errorf("no result of the payment came: %w", err)
-		case e.Kind == wire.STXNak && !e.Dirty && !d.taken && !nak:
-			d.s.env.Quality.Refused()
-			nak, until = true, time.Now().Add(nakPause)
-			continue
-		}
-		out, over, err := d.hear(e)
-		if over || err != nil {
-			return out, err
-		}
-		if nak || e.Kind == wire.STXAck || e.Kind == wire.STXFrame {
-			// After a NAK and something else it is not known what the NAK was for.
-			nak, until = false, time.Now().Add(d.patience())
-		}
-	}
-}
-
-// hand hands the command to the line and says until when to wait.
-func (d *dialogue) hand() (until time.Time, err error) {
-	if d.sends++; d.sends == 1 {
-		d.till.Progress(terminal.Progress{Stage: terminal.Sent})
-	}
-	d.rubbish = d.s.line.Rubbish()
-	if err := d.s.line.Send([]byte(d.body)); err != nil {
-		return until, fmt.Errorf("send the command: %w", err)
-	}
-	return time.Now().Add(d.patience()), nil
+	err = d.money.Run(ctx)
+	return out, err
 }
 
 // patience is the longest silence from now on.
 func (d *dialogue) patience() time.Duration {
-	if !d.taken {
+	if !d.money.Taken {
 		return unheard
 	}
 	return d.s.o.PaymentTimeout
@@ -201,14 +160,14 @@ func (d *dialogue) patience() time.Duration {
 func (d *dialogue) hear(e wire.STXEvent) (out terminal.Result, over bool, err error) {
 	switch e.Kind {
 	case wire.STXAck:
-		if !d.taken {
+		if !d.money.Taken {
 			d.till.Progress(terminal.Progress{Stage: terminal.Started})
 		}
-		d.taken, d.acked = true, d.acked || !e.Dirty
+		d.money.Taken, d.acked = true, d.acked || !e.Dirty
 	case wire.STXBadLRC, wire.STXTooLong:
 		d.s.env.Quality.BadCheck()
 		d.damaged++
-		if d.row++; d.row < sendsMost && d.damaged <= damagedMost {
+		if d.row++; d.row < link.SendsMost && d.damaged <= damagedMost {
 			err = d.s.line.Nak()
 		}
 	case wire.STXFrame:
@@ -224,7 +183,7 @@ func (d *dialogue) frame(body []byte) (out terminal.Result, over bool, err error
 	m, ok := parse(body)
 	switch {
 	case ok && m.is(fnProgress):
-		d.taken = true
+		d.money.Taken = true
 		d.till.Progress(progressOf(m.code))
 		return out, false, d.s.line.Ack()
 	case d.void != "" && m.is("1210"):

@@ -10,6 +10,7 @@ import (
 
 	"tillbridge/drivers/transbank/sim"
 	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
 	"tillbridge/terminal/simulate"
 )
 
@@ -56,19 +57,19 @@ func TestPay(t *testing.T) {
 		"the line breaks":                   {[]string{ack, "-"}, terminal.Unknown, true, 1, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			fk := &fake{script: ordinary([]string{oldRecord, blankRecord}, noLast, sells(c.say...))}
+			fk := &drivertest.Fake{Script: ordinary([]string{oldRecord, blankRecord}, noLast, sells(c.say...))}
 			withFake(t, NewOptions(), fk, func(t *testing.T, s *session) {
-				b := &till{}
+				b := &drivertest.Book{}
 				got, err := s.Pay(t.Context(), request(1250), b)
 				synctest.Wait()
-				if (err != nil) != c.fails || errors.Is(err, terminal.ErrNotSent) || got.Outcome != c.want || len(b.seen) != c.seen {
-					t.Errorf("%+v, %v; recorded %d", got, err, len(b.seen))
+				if (err != nil) != c.fails || errors.Is(err, terminal.ErrNotSent) || got.Outcome != c.want || len(b.Results) != c.seen {
+					t.Errorf("%+v, %v; recorded %d", got, err, len(b.Results))
 				}
-				if fk.count("0200") != c.sales || fk.count("NAK") != c.naks {
-					t.Errorf("the terminal heard %q", fk.heard)
+				if fk.Count("0200") != c.sales || fk.Count("NAK") != c.naks {
+					t.Errorf("the terminal heard %q", fk.Heard)
 				}
-				if b.progress[0].Stage != terminal.Sent {
-					t.Errorf("progress %v", b.progress)
+				if b.Steps[0].Stage != terminal.Sent {
+					t.Errorf("progress %v", b.Steps)
 				}
 			})
 		})
@@ -79,17 +80,17 @@ func TestPay(t *testing.T) {
 func TestPayResult(t *testing.T) {
 	tip := strings.Replace(okReply, "|1250|", "|1350|", 1)
 	tip = strings.Replace(tip, "113748|0|0|", "113748|0|100|", 1)
-	fk := &fake{script: ordinary([]string{oldRecord, blankRecord}, noLast, sells(ack, "0900|81|597029414300|75001637", tip))}
+	fk := &drivertest.Fake{Script: ordinary([]string{oldRecord, blankRecord}, noLast, sells(ack, "0900|81|597029414300|75001637", tip))}
 	withFake(t, NewOptions(), fk, func(t *testing.T, s *session) {
-		b := &till{}
+		b := &drivertest.Book{}
 		got, err := s.Pay(t.Context(), request(1250), b)
 		if err != nil || got.AuthCode != "252985" || got.TxnRef != "000123" || got.TerminalID != "75001637" || got.CardName != "Visa" || got.CardLast4 != "0461" ||
 			*got.CapturedMinor != 1350 || got.ExtraMinor != 100 || got.Mark != "transbank|75001637|123|252985" ||
 			!got.TerminalTime.Equal(time.Date(2023, time.July, 26, 11, 37, 48, 0, time.Local)) {
 			t.Errorf("%+v, %v", got, err)
 		}
-		if len(b.progress) != 4 || b.progress[2] != progressOf("81") || b.progress[3].Stage != terminal.Acknowledged {
-			t.Errorf("progress %v", b.progress)
+		if len(b.Steps) != 4 || b.Steps[2] != progressOf("81") || b.Steps[3].Stage != terminal.Acknowledged {
+			t.Errorf("progress %v", b.Steps)
 		}
 	})
 }
@@ -97,13 +98,13 @@ func TestPayResult(t *testing.T) {
 // A payment is not sent where the amount, the reference or the terminal does not allow it.
 func TestPayNotSent(t *testing.T) {
 	quiet := false
-	fk := &fake{}
+	fk := &drivertest.Fake{}
 	plain := ordinary([]string{oldRecord, blankRecord}, noLast, nil)
-	fk.script = func(said string) []string {
+	fk.Script = func(_ int, said string) []string {
 		if quiet {
 			return nil
 		}
-		return plain(said)
+		return plain(0, said)
 	}
 	withFake(t, NewOptions(), fk, func(t *testing.T, s *session) {
 		euros, odd := request(1250), request(1250)
@@ -114,42 +115,42 @@ func TestPayNotSent(t *testing.T) {
 		for name, r := range map[string]terminal.Request{
 			"too little": request(49), "too much": request(1_000_000_000), "euros": euros, "a separator in the reference": odd, "a silent terminal": request(1250), "too late": request(1250),
 		} {
-			fk.do(func() { quiet = name == "a silent terminal" })
+			fk.Do(func() { quiet = name == "a silent terminal" })
 			ctx := t.Context()
 			if name == "too late" {
 				cancel()
 				ctx = ended
 			}
-			b := &till{}
-			if got, err := s.Pay(ctx, r, b); !errors.Is(err, terminal.ErrNotSent) || got.Outcome != terminal.Unknown || len(b.progress)+len(b.seen) != 0 {
+			b := &drivertest.Book{}
+			if got, err := s.Pay(ctx, r, b); !errors.Is(err, terminal.ErrNotSent) || got.Outcome != terminal.Unknown || len(b.Steps)+len(b.Results) != 0 {
 				t.Errorf("%s: %+v, %v", name, got, err)
 			}
 		}
 	})
-	if n := fk.count("0200"); n != 0 {
+	if n := fk.Count("0200"); n != 0 {
 		t.Errorf("0200 was sent %d times", n)
 	}
 }
 
 // What cannot be recorded is not acknowledged, and a new mark that cannot be recorded sends nothing.
 func TestRecordFails(t *testing.T) {
-	fk := &fake{script: ordinary([]string{oldRecord, blankRecord}, noLast, sells(ack, okReply))}
+	fk := &drivertest.Fake{Script: ordinary([]string{oldRecord, blankRecord}, noLast, sells(ack, okReply))}
 	withFake(t, NewOptions(), fk, func(t *testing.T, s *session) {
-		before := fk.count("ACK")
-		got, err := s.Pay(t.Context(), request(1250), &till{fails: errors.New("disk full")})
+		before := fk.Count("ACK")
+		got, err := s.Pay(t.Context(), request(1250), &drivertest.Book{SeenFails: errors.New("disk full")})
 		synctest.Wait()
-		if err == nil || got.Outcome != terminal.Unknown || fk.count("ACK") != before {
+		if err == nil || got.Outcome != terminal.Unknown || fk.Count("ACK") != before {
 			t.Errorf("%+v, %v", got, err)
 		}
 	})
 	last := autoOld
-	fk = &fake{}
-	fk.script = func(said string) []string { return ordinary(nil, last, sells(ack, autoOK))(said) }
+	fk = &drivertest.Fake{}
+	fk.Script = func(_ int, said string) []string { return ordinary(nil, last, sells(ack, autoOK))(0, said) }
 	withFake(t, autoOptions(), fk, func(t *testing.T, s *session) {
-		fk.do(func() { last = strings.Replace(autoOld, "|122|", "|124|", 1) })
-		b := &till{fails: errors.New("disk full")}
-		if got, err := s.Pay(t.Context(), request(1250), b); !errors.Is(err, terminal.ErrNotSent) || len(b.marks) != 1 || fk.count("0200") != 0 {
-			t.Errorf("%+v, %v; marks %q", got, err, b.marks)
+		fk.Do(func() { last = strings.Replace(autoOld, "|122|", "|124|", 1) })
+		b := &drivertest.Book{MarkFails: errors.New("disk full")}
+		if got, err := s.Pay(t.Context(), request(1250), b); !errors.Is(err, terminal.ErrNotSent) || len(b.Marks) != 1 || fk.Count("0200") != 0 {
+			t.Errorf("%+v, %v; marks %q", got, err, b.Marks)
 		}
 	})
 }
@@ -157,8 +158,8 @@ func TestRecordFails(t *testing.T) {
 // A result that comes again is acknowledged and dropped, and does not end the next payment.
 func TestRepeatedResult(t *testing.T) {
 	turn := 0
-	fk := &fake{}
-	plain := ordinary(nil, autoOld, func(said string) []string {
+	fk := &drivertest.Fake{}
+	plain := ordinary(nil, autoOld, func(_ int, said string) []string {
 		if !strings.HasPrefix(said, "0200") {
 			return nil
 		}
@@ -167,19 +168,19 @@ func TestRepeatedResult(t *testing.T) {
 		}
 		return []string{"0210|07", ack, autoOK}
 	})
-	fk.script = plain
+	fk.Script = plain
 	withFake(t, autoOptions(), fk, func(t *testing.T, s *session) {
-		if got, err := s.Pay(t.Context(), request(1250), &till{}); err != nil || got.Outcome != terminal.Declined {
+		if got, err := s.Pay(t.Context(), request(1250), &drivertest.Book{}); err != nil || got.Outcome != terminal.Declined {
 			t.Fatalf("%+v, %v", got, err)
 		}
 		<-time.After(20 * time.Second)
-		acks := fk.count("ACK")
-		if got, err := s.Pay(t.Context(), request(1250), &till{}); err != nil || got.Outcome != terminal.Approved {
+		acks := fk.Count("ACK")
+		if got, err := s.Pay(t.Context(), request(1250), &drivertest.Book{}); err != nil || got.Outcome != terminal.Approved {
 			t.Errorf("%+v, %v", got, err)
 		}
 		synctest.Wait()
-		if n := fk.count("ACK") - acks; n != 4 { // the repetition, the last sale, the stale refusal, the result
-			t.Errorf("%d acknowledgements: %q", n, fk.heard)
+		if n := fk.Count("ACK") - acks; n != 4 { // the repetition, the last sale, the stale refusal, the result
+			t.Errorf("%d acknowledgements: %q", n, fk.Heard)
 		}
 	})
 }
@@ -188,19 +189,19 @@ func TestRepeatedResult(t *testing.T) {
 func TestNoAcknowledgement(t *testing.T) {
 	for _, script := range []string{simulate.Approved, simulate.Declined} {
 		for _, o := range []*Options{NewOptions(), autoOptions()} {
-			withSim(t, o, terminal.SimulatorOptions{Outcome: script, Options: sim.Options{NoAck: true, Model: o.Model.String()}}, func(t *testing.T, s *session, side terminal.Simulator) {
+			withSim(t, o, terminal.SimulatorOptions{Outcome: script, Options: sim.Options{NoAck: true, Model: o.Model.String()}}, func(t *drivertest.Rig, s *session) {
 				mark, err := s.Mark(t.Context())
 				if err != nil {
 					t.Fatal(err)
 				}
-				b, r := &till{}, request(1250)
+				b, r := &drivertest.Book{}, request(1250)
 				got, err := s.Pay(t.Context(), r, b)
 				if err != nil || got.Outcome == terminal.Unknown {
-					got = askUntil(t, s, terminal.Attempt{Request: r, Mark: mark})
+					got = t.Ask(terminal.Attempt{Request: r, Mark: mark})
 				}
 				want := map[string]terminal.Outcome{simulate.Approved: terminal.Approved, simulate.Declined: terminal.Declined}[script]
-				if got.Outcome != want || len(booked(side)) != map[terminal.Outcome]int{terminal.Approved: 1}[want] {
-					t.Errorf("%s, %s: %+v; the ledger has %+v", o.Model, script, got, side.Face().Ledger)
+				if got.Outcome != want || len(t.Booked()) != map[terminal.Outcome]int{terminal.Approved: 1}[want] {
+					t.Errorf("%s, %s: %+v; the ledger has %+v", o.Model, script, got, t.Sim.Face().Ledger)
 				}
 			})
 		}
@@ -211,13 +212,13 @@ func TestNoAcknowledgement(t *testing.T) {
 func TestSeveralMerchants(t *testing.T) {
 	for _, o := range []*Options{NewOptions(), autoOptions()} {
 		o.Commerce, o.Voucher = "597012345678", true
-		withSim(t, o, terminal.SimulatorOptions{Outcome: simulate.Approved, Options: sim.Options{Model: o.Model.String()}}, func(t *testing.T, s *session, side terminal.Simulator) {
-			b := &till{}
+		withSim(t, o, terminal.SimulatorOptions{Outcome: simulate.Approved, Options: sim.Options{Model: o.Model.String()}}, func(t *drivertest.Rig, s *session) {
+			b := &drivertest.Book{}
 			got, err := s.Pay(t.Context(), request(1250), b)
-			if err != nil || got.Outcome != terminal.Approved || len(b.receipts) != 1 || b.receipts[0].Lines[0].Text != "COMERCIO TILLBRIDGE" {
-				t.Errorf("%s: %+v, %v, receipts %+v", o.Model, got, err, b.receipts)
+			if err != nil || got.Outcome != terminal.Approved || len(b.Receipts) != 1 || b.Receipts[0].Lines[0].Text != "COMERCIO TILLBRIDGE" {
+				t.Errorf("%s: %+v, %v, receipts %+v", o.Model, got, err, b.Receipts)
 			}
-			if e := booked(side); len(e) != 1 || e[0].Reference != ticket {
+			if e := t.Booked(); len(e) != 1 || e[0].Reference != ticket {
 				t.Errorf("%s: %+v", o.Model, e)
 			}
 		})

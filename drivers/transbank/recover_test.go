@@ -8,6 +8,7 @@ import (
 
 	"tillbridge/drivers/transbank/sim"
 	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
 	"tillbridge/terminal/simulate"
 )
 
@@ -47,7 +48,7 @@ func TestRecoverList(t *testing.T) {
 		"a mark of another driver":          {records: []string{oldRecord}, last: noLast, mark: "ecr17|x", asked: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			fk := &fake{script: ordinary(append(slices.Clone(c.records), blankRecord), c.last, nil)}
+			fk := &drivertest.Fake{Script: ordinary(append(slices.Clone(c.records), blankRecord), c.last, nil)}
 			o := NewOptions()
 			if c.with != nil {
 				c.with(o)
@@ -64,7 +65,7 @@ func TestRecoverList(t *testing.T) {
 				if got.Outcome == terminal.Approved && (got.AuthCode != "252985" || *got.CapturedMinor != 1250 || got.Mark != "transbank|75001637|123|252985") {
 					t.Errorf("%+v", got)
 				}
-				if asked := fk.count("0250") > 0; asked != c.asked {
+				if asked := fk.Count("0250") > 0; asked != c.asked {
 					t.Errorf("asked for the last sale: %t", asked)
 				}
 			})
@@ -96,7 +97,7 @@ func TestRecoverLast(t *testing.T) {
 		"it does not tell":      {autoOptions(), "0260|12", oldMark, terminal.Unknown, terminal.NoProof},
 	} {
 		t.Run(name, func(t *testing.T) {
-			fk := &fake{script: ordinary(nil, c.last, nil)}
+			fk := &drivertest.Fake{Script: ordinary(nil, c.last, nil)}
 			withFake(t, c.o, fk, func(t *testing.T, s *session) {
 				got, err := s.Recover(t.Context(), terminal.Attempt{Request: request(1250), Mark: c.mark})
 				if err != nil || got.Outcome != c.want || got.Proof != c.proof {
@@ -118,15 +119,15 @@ func TestRecoverTorn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			now := []string{oldRecord, blankRecord}
-			fk := &fake{}
-			fk.script = func(said string) []string { return ordinary(now, noLast, nil)(said) }
+			fk := &drivertest.Fake{}
+			fk.Script = func(_ int, said string) []string { return ordinary(now, noLast, nil)(0, said) }
 			withFake(t, NewOptions(), fk, func(t *testing.T, s *session) {
-				fk.do(func() { now = records })
+				fk.Do(func() { now = records })
 				if got, err := s.Recover(t.Context(), terminal.Attempt{Request: request(1250), Mark: oldMark}); err == nil {
 					t.Errorf("%+v", got)
 				}
-				fk.do(func() { now = []string{oldRecord, blankRecord, blankRecord} })
-				if got := askUntil(t, s, terminal.Attempt{Request: request(1250), Mark: oldMark}); got.Proof != terminal.UnchangedMark {
+				fk.Do(func() { now = []string{oldRecord, blankRecord, blankRecord} })
+				if got := drivertest.Ask(t, s, terminal.Attempt{Request: request(1250), Mark: oldMark}); got.Proof != terminal.UnchangedMark {
 					t.Errorf("%+v", got)
 				}
 			})
@@ -137,17 +138,17 @@ func TestRecoverTorn(t *testing.T) {
 // A result that nobody recorded is not acknowledged while it is asked, and a busy terminal is asked later.
 func TestRecoverBusy(t *testing.T) {
 	busy := false
-	fk := &fake{}
-	fk.script = func(said string) []string {
+	fk := &drivertest.Fake{}
+	fk.Script = func(_ int, said string) []string {
 		if busy && said == "0100" {
 			return []string{okReply}
 		}
-		return ordinary([]string{oldRecord, blankRecord}, noLast, nil)(said)
+		return ordinary([]string{oldRecord, blankRecord}, noLast, nil)(0, said)
 	}
 	withFake(t, NewOptions(), fk, func(t *testing.T, s *session) {
-		fk.do(func() { busy = true })
-		acks := fk.count("ACK")
-		if got, err := s.Recover(t.Context(), terminal.Attempt{Request: request(1250), Mark: oldMark}); !errors.Is(err, terminal.ErrBusy) || fk.count("ACK") != acks {
+		fk.Do(func() { busy = true })
+		acks := fk.Count("ACK")
+		if got, err := s.Recover(t.Context(), terminal.Attempt{Request: request(1250), Mark: oldMark}); !errors.Is(err, terminal.ErrBusy) || fk.Count("ACK") != acks {
 			t.Errorf("%+v, %v", got, err)
 		}
 	})
@@ -155,24 +156,24 @@ func TestRecoverBusy(t *testing.T) {
 
 // A terminal without the list has the mark from the payments themselves, and its last sale tells of the next.
 func TestRecoverWithoutList(t *testing.T) {
-	withSim(t, NewOptions(), terminal.SimulatorOptions{Outcome: simulate.Approved, Options: sim.Options{NoList: true}}, func(t *testing.T, s *session, side terminal.Simulator) {
+	withSim(t, NewOptions(), terminal.SimulatorOptions{Outcome: simulate.Approved, Options: sim.Options{NoList: true}}, func(t *drivertest.Rig, s *session) {
 		if mark, err := s.Mark(t.Context()); !errors.Is(err, terminal.ErrRefused) {
 			t.Errorf("mark %q, %v", mark, err)
 		}
 		r := request(1250)
-		first, err := s.Pay(t.Context(), r, &till{})
+		first, err := s.Pay(t.Context(), r, &drivertest.Book{})
 		if err != nil || !first.Mark.Known() {
 			t.Fatalf("%+v, %v", first, err)
 		}
 		for _, script := range []string{simulate.RebootBefore, simulate.LostReply} {
-			if err := side.Press(script); err != nil {
+			if err := t.Sim.Press(script); err != nil {
 				t.Fatal(err)
 			}
 			r.Reference = map[string]string{simulate.RebootBefore: "TB00000002", simulate.LostReply: "TB00000003"}[script]
-			if got, err := s.Pay(t.Context(), r, &till{}); err == nil {
+			if got, err := s.Pay(t.Context(), r, &drivertest.Book{}); err == nil {
 				t.Errorf("%s: %+v", script, got)
 			}
-			got := askUntil(t, s, terminal.Attempt{Request: r, Mark: first.Mark})
+			got := t.Ask(terminal.Attempt{Request: r, Mark: first.Mark})
 			if want := map[string]terminal.Proof{simulate.RebootBefore: terminal.UnchangedMark, simulate.LostReply: terminal.LastRecord}[script]; got.Proof != want {
 				t.Errorf("%s: %+v", script, got)
 			}
@@ -194,7 +195,7 @@ func TestRecoverSeveralMerchants(t *testing.T) {
 		"older form, nothing new":  {true, []string{oldRecord, blankRecord}, strings.Replace(oldReply, "0210", "0281", 1), terminal.UnchangedMark},
 		"older form, another sale": {true, []string{oldRecord, blankRecord}, strings.Replace(oldReply, "0210|00|597029414300|75001637|000001|111111", "0281|00|597029414300|75001637||444444", 1), terminal.NoProof},
 	} {
-		fk := &fake{script: ordinary(c.records, noLast, func(said string) []string {
+		fk := &drivertest.Fake{Script: ordinary(c.records, noLast, func(_ int, said string) []string {
 			switch {
 			case said == "0290|1|" && c.refuses:
 				return []string{nak}

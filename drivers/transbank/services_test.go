@@ -11,14 +11,16 @@ import (
 
 	"tillbridge/drivers/transbank/sim"
 	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
+	"tillbridge/terminal/link"
 	"tillbridge/terminal/simulate"
 )
 
 // TestServices uses everything beside sales, of both models.
 func TestServices(t *testing.T) {
 	for _, o := range []*Options{NewOptions(), autoOptions()} {
-		withSim(t, o, terminal.SimulatorOptions{Outcome: simulate.Approved, Options: sim.Options{Model: o.Model.String()}}, func(t *testing.T, s *session, side terminal.Simulator) {
-			b, r := &till{}, request(1250)
+		withSim(t, o, terminal.SimulatorOptions{Outcome: simulate.Approved, Options: sim.Options{Model: o.Model.String()}}, func(t *drivertest.Rig, s *session) {
+			b, r := &drivertest.Book{}, request(1250)
 			if h, err := s.Probe(t.Context()); err != nil || !h.Ready || h.TerminalID != "75001637" {
 				t.Errorf("probe: %+v, %v", h, err)
 			}
@@ -29,13 +31,13 @@ func TestServices(t *testing.T) {
 			if err != nil || sale.Outcome != terminal.Approved {
 				t.Fatalf("pay: %+v, %v", sale, err)
 			}
-			if err := s.Reprint(t.Context(), b); err != nil || len(b.receipts) != map[Model]int{Autoservicio: 1}[o.Model] {
-				t.Errorf("reprint: %v, %+v", err, b.receipts)
+			if err := s.Reprint(t.Context(), b); err != nil || len(b.Receipts) != map[Model]int{Autoservicio: 1}[o.Model] {
+				t.Errorf("reprint: %v, %+v", err, b.Receipts)
 			}
 			r.Reference = "TBVOID0001"
 			void, err := s.Void(t.Context(), r, sale, b)
-			if err != nil || void.Outcome != terminal.Approved || void.AuthCode != sale.AuthCode || len(booked(side)) != 0 {
-				t.Errorf("void: %+v, %v; %+v", void, err, booked(side))
+			if err != nil || void.Outcome != terminal.Approved || void.AuthCode != sale.AuthCode || len(t.Booked()) != 0 {
+				t.Errorf("void: %+v, %v; %+v", void, err, t.Booked())
 			}
 			if void, err = s.Void(t.Context(), r, sale, b); err != nil || void.Outcome != terminal.Declined || void.Code != "04" {
 				t.Errorf("the second void: %+v, %v", void, err)
@@ -57,15 +59,15 @@ func TestServices(t *testing.T) {
 
 // A void names a sale that the terminal can find, or is not sent.
 func TestVoidNotSent(t *testing.T) {
-	fk := &fake{script: ordinary(nil, autoOld, nil)}
+	fk := &drivertest.Fake{Script: ordinary(nil, autoOld, nil)}
 	withFake(t, autoOptions(), fk, func(t *testing.T, s *session) {
 		for _, of := range []string{"", "123", "ABC", "1234567"} {
-			if got, err := s.Void(t.Context(), request(1250), terminal.Result{TxnRef: of}, &till{}); !errors.Is(err, terminal.ErrNotSent) {
+			if got, err := s.Void(t.Context(), request(1250), terminal.Result{TxnRef: of}, &drivertest.Book{}); !errors.Is(err, terminal.ErrNotSent) {
 				t.Errorf("%q: %+v, %v", of, got, err)
 			}
 		}
-		if fk.count("1200") != 0 {
-			t.Errorf("%q", fk.heard)
+		if fk.Count("1200") != 0 {
+			t.Errorf("%q", fk.Heard)
 		}
 	})
 }
@@ -82,16 +84,16 @@ func TestVoidResults(t *testing.T) {
 		"1210|00":                           terminal.Unknown,
 		"1210|42":                           terminal.Unknown,
 	} {
-		fk := &fake{script: ordinary([]string{oldRecord, blankRecord}, noLast, func(said string) []string {
+		fk := &drivertest.Fake{Script: ordinary([]string{oldRecord, blankRecord}, noLast, func(_ int, said string) []string {
 			if said == "1200|000123|" {
 				return []string{ack, okReply, body}
 			}
 			return nil
 		})}
 		withFake(t, NewOptions(), fk, func(t *testing.T, s *session) {
-			b := &till{}
+			b := &drivertest.Book{}
 			got, err := s.Void(t.Context(), request(1250), terminal.Result{TxnRef: "000123"}, b)
-			if err != nil || got.Outcome != want || len(b.seen) != 1 {
+			if err != nil || got.Outcome != want || len(b.Results) != 1 {
 				t.Errorf("%q: %+v, %v", body, got, err)
 			}
 		})
@@ -104,7 +106,7 @@ func TestRefusedServices(t *testing.T) {
 		"0700": "0710|73", "0500": "0510|02", "0800": "0810|01", "0250": noLast, "0070": "", "0080": "1080|91|06102025|151913",
 	}
 	for _, o := range []*Options{NewOptions(), autoOptions()} {
-		fk := &fake{script: ordinary([]string{oldRecord, blankRecord}, noLast, func(said string) []string {
+		fk := &drivertest.Fake{Script: ordinary([]string{oldRecord, blankRecord}, noLast, func(_ int, said string) []string {
 			for request, answer := range answers {
 				if strings.HasPrefix(said, request) {
 					return []string{ack, answer}
@@ -113,7 +115,7 @@ func TestRefusedServices(t *testing.T) {
 			return nil
 		})}
 		withFake(t, o, fk, func(t *testing.T, s *session) {
-			b := &till{}
+			b := &drivertest.Book{}
 			_, totals := s.Totals(t.Context())
 			_, settle := s.Settle(t.Context(), b)
 			for name, err := range map[string]error{"totals": totals, "settle": settle, "reprint": s.Reprint(t.Context(), b), "diagnose": s.Diagnose(t.Context(), b)} {
@@ -128,7 +130,7 @@ func TestRefusedServices(t *testing.T) {
 // An Autoservicio that is still at its initialisation is asked again.
 func TestInitialise(t *testing.T) {
 	asked := 0
-	fk := &fake{script: ordinary(nil, autoOld, func(said string) []string {
+	fk := &drivertest.Fake{Script: ordinary(nil, autoOld, func(_ int, said string) []string {
 		switch said {
 		case "0070":
 			return []string{ack}
@@ -142,8 +144,8 @@ func TestInitialise(t *testing.T) {
 		return nil
 	})}
 	withFake(t, autoOptions(), fk, func(t *testing.T, s *session) {
-		if err := s.Diagnose(t.Context(), &till{}); err != nil {
-			t.Errorf("%v; %q", err, fk.heard)
+		if err := s.Diagnose(t.Context(), &drivertest.Book{}); err != nil {
+			t.Errorf("%v; %q", err, fk.Heard)
 		}
 	})
 }
@@ -151,16 +153,16 @@ func TestInitialise(t *testing.T) {
 // A terminal that told its list before and says NAK to it now is asked again; one that says NAK to the poll makes no session.
 func TestRefusesList(t *testing.T) {
 	refuses := false
-	fk := &fake{}
+	fk := &drivertest.Fake{}
 	plain := ordinary([]string{oldRecord, blankRecord}, noLast, nil)
-	fk.script = func(said string) []string {
+	fk.Script = func(_ int, said string) []string {
 		if refuses && said != "ACK" && said != "0100" {
 			return []string{nak}
 		}
-		return plain(said)
+		return plain(0, said)
 	}
 	withFake(t, NewOptions(), fk, func(t *testing.T, s *session) {
-		fk.do(func() { refuses = true })
+		fk.Do(func() { refuses = true })
 		got, err := s.Recover(t.Context(), terminal.Attempt{Request: request(1250), Mark: oldMark})
 		if err == nil || errors.Is(err, terminal.ErrRefused) {
 			t.Errorf("%+v, %v", got, err)
@@ -169,8 +171,8 @@ func TestRefusesList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var tasks sync.WaitGroup
 		defer tasks.Wait()
-		deaf := &fake{script: func(string) []string { return []string{nak} }}
-		env := terminal.Env{Currency: peso, Log: slog.New(slog.DiscardHandler), Dial: deaf.dial(&tasks)}
+		deaf := &drivertest.Fake{Format: ours(), Script: func(int, string) []string { return []string{nak} }}
+		env := terminal.Env{Currency: peso, Log: slog.New(slog.DiscardHandler), Dial: deaf.Dial(&tasks)}
 		if s, err := open(t.Context(), env, NewOptions()); err == nil || errors.Is(err, terminal.ErrRefused) {
 			t.Errorf("%v, %v", s, err)
 		}
@@ -179,10 +181,10 @@ func TestRefusesList(t *testing.T) {
 
 // The close is not repeated on silence.
 func TestSettleSilence(t *testing.T) {
-	fk := &fake{script: ordinary(nil, autoOld, nil)}
+	fk := &drivertest.Fake{Script: ordinary(nil, autoOld, nil)}
 	withFake(t, autoOptions(), fk, func(t *testing.T, s *session) {
-		if _, err := s.Settle(t.Context(), &till{}); err == nil || fk.count("0500") != 1 {
-			t.Errorf("%v; %q", err, fk.heard)
+		if _, err := s.Settle(t.Context(), &drivertest.Book{}); err == nil || fk.Count("0500") != 1 {
+			t.Errorf("%v; %q", err, fk.Heard)
 		}
 	})
 }
@@ -192,8 +194,8 @@ func TestOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var tasks sync.WaitGroup
 		defer tasks.Wait()
-		fk := &fake{script: func(string) []string { return nil }}
-		env := terminal.Env{Currency: peso, Log: slog.New(slog.DiscardHandler), Dial: fk.dial(&tasks)}
+		fk := &drivertest.Fake{Format: ours(), Script: func(int, string) []string { return nil }}
+		env := terminal.Env{Currency: peso, Log: slog.New(slog.DiscardHandler), Dial: fk.Dial(&tasks)}
 		cents, tcp := env, env
 		cents.Currency, tcp.Link = terminal.Currency{Code: "EUR", Numeric: 978, Digits: 2}, terminal.TCP
 		bad := NewOptions()
@@ -210,8 +212,8 @@ func TestOpen(t *testing.T) {
 				t.Errorf("%s: %v, %v", name, s, err)
 			}
 		}
-		if fk.count("0100") != sendsMost {
-			t.Errorf("%q", fk.heard)
+		if fk.Count("0100") != link.SendsMost {
+			t.Errorf("%q", fk.Heard)
 		}
 	})
 }
@@ -219,21 +221,21 @@ func TestOpen(t *testing.T) {
 // A session that was closed opens no line any more, and a terminal that is another one gets no sale.
 func TestClosed(t *testing.T) {
 	id := "75001637"
-	fk := &fake{}
-	fk.script = func(said string) []string {
-		return ordinary([]string{strings.Replace(oldRecord, "75001637", id, 1), strings.Replace(blankRecord, "75001637", id, 1)}, noLast, sells(ack, okReply))(said)
+	fk := &drivertest.Fake{}
+	fk.Script = func(_ int, said string) []string {
+		return ordinary([]string{strings.Replace(oldRecord, "75001637", id, 1), strings.Replace(blankRecord, "75001637", id, 1)}, noLast, sells(ack, okReply))(0, said)
 	}
 	withFake(t, NewOptions(), fk, func(t *testing.T, s *session) {
 		s.drop()
-		fk.do(func() { id = "99999999" })
-		if got, err := s.Pay(t.Context(), request(1250), &till{}); !errors.Is(err, terminal.ErrNotSent) || !errors.Is(err, errOther) || fk.count("0200") != 0 {
+		fk.Do(func() { id = "99999999" })
+		if got, err := s.Pay(t.Context(), request(1250), &drivertest.Book{}); !errors.Is(err, terminal.ErrNotSent) || !errors.Is(err, errOther) || fk.Count("0200") != 0 {
 			t.Errorf("%+v, %v", got, err)
 		}
 		_ = s.Close()
 		var before, after int
-		fk.do(func() { before = fk.lines })
-		_, err := s.Pay(context.Background(), request(1250), &till{})
-		if fk.do(func() { after = fk.lines }); !errors.Is(err, terminal.ErrNotSent) || after != before {
+		fk.Do(func() { before = fk.Lines })
+		_, err := s.Pay(context.Background(), request(1250), &drivertest.Book{})
+		if fk.Do(func() { after = fk.Lines }); !errors.Is(err, terminal.ErrNotSent) || after != before {
 			t.Errorf("%v, %d lines", err, after-before)
 		}
 	})
@@ -243,14 +245,14 @@ func TestClosed(t *testing.T) {
 func TestTwoTerminalsInAList(t *testing.T) {
 	for range 20 { // the order in which they are looked at is by chance
 		other := oldRecord
-		fk := &fake{}
-		fk.script = func(said string) []string {
-			return ordinary([]string{other, blankRecord}, noLast, sells(ack, okReply))(said)
+		fk := &drivertest.Fake{}
+		fk.Script = func(_ int, said string) []string {
+			return ordinary([]string{other, blankRecord}, noLast, sells(ack, okReply))(0, said)
 		}
 		withFake(t, NewOptions(), fk, func(t *testing.T, s *session) {
 			s.drop()
-			fk.do(func() { other = strings.Replace(oldRecord, "75001637", "99999999", 1) })
-			if got, err := s.Pay(t.Context(), request(1250), &till{}); !errors.Is(err, terminal.ErrNotSent) || !errors.Is(err, errFickle) || fk.count("0200") != 0 {
+			fk.Do(func() { other = strings.Replace(oldRecord, "75001637", "99999999", 1) })
+			if got, err := s.Pay(t.Context(), request(1250), &drivertest.Book{}); !errors.Is(err, terminal.ErrNotSent) || !errors.Is(err, errFickle) || fk.Count("0200") != 0 {
 				t.Fatalf("%+v, %v", got, err)
 			}
 		})

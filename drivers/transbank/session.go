@@ -16,7 +16,6 @@ import (
 const (
 	ackWait    = 3 * time.Second        // the end of a frame to its ACK or NAK
 	nakPause   = 200 * time.Millisecond // a NAK to the frame once more
-	sendsMost  = 3                      // of one frame
 	answerWait = 15 * time.Second       // a sign of life to the next: a terminal repeats after 10 s what was not acknowledged
 	hostWait   = 180 * time.Second      // the same where the host is asked
 	glance     = 2 * time.Millisecond   // to see what has come unasked

@@ -1,31 +1,26 @@
 package transbank
 
 import (
-	"encoding/hex"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
 	"tillbridge/terminal/wire"
 )
 
 // vector is a row of the tables.
-type vector struct {
-	id, direction, facts string
-	raw                  []byte
-}
+type vector struct{ drivertest.Vector }
 
-func (v vector) auto() bool { return strings.Contains(v.facts, "lrc_covers=stx+data+etx") }
+func (v vector) auto() bool { return strings.Contains(v.Facts, "lrc_covers=stx+data+etx") }
 
 // body is the message without its frame.
-func (v vector) body() string { return string(v.raw[1 : len(v.raw)-2]) }
+func (v vector) body() string { return string(v.Raw[1 : len(v.Raw)-2]) }
 
 // fact is a value of the row; a remark behind it is left out, and so are blanks that are told by their number.
 func (v vector) fact(key string) (string, bool) {
-	for f := range strings.SplitSeq(v.facts, ";") {
+	for f := range strings.SplitSeq(v.Facts, ";") {
 		name, value, ok := strings.Cut(f, "=")
 		if !ok || name != key {
 			continue
@@ -40,36 +35,11 @@ func (v vector) fact(key string) (string, bool) {
 	return "", false
 }
 
-// vectors reads the rows of transbank, or skips the test where there is no table.
+// vectors are the rows of transbank.
 func vectors(t *testing.T) (all []vector) {
 	t.Helper()
-	dir := os.Getenv("TILLBRIDGE_VECTORS")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "vectors")
-	}
-	for _, table := range []struct {
-		name                               string
-		columns, id, direction, raw, facts int
-	}{{"official.tsv", 7, 1, 3, 4, 5}, {"ecr.tsv", 8, 1, 4, 5, 7}} {
-		file := filepath.Join(dir, table.name)
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Skipf("no test vectors in %s: set TILLBRIDGE_VECTORS to their folder", file)
-		}
-		for line := range strings.Lines(string(text)) {
-			c := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-			if c[0] != "transbank" {
-				continue
-			}
-			if len(c) != table.columns {
-				t.Fatalf("%s: %d columns in %q", table.name, len(c), line)
-			}
-			raw, err := hex.DecodeString(c[table.raw])
-			if err != nil {
-				t.Fatal(err)
-			}
-			all = append(all, vector{c[table.id], strings.ToLower(c[table.direction]), c[table.facts], raw})
-		}
+	for _, v := range drivertest.Vectors(t, 86, []string{"official.tsv", "ecr.tsv"}, "transbank") {
+		all = append(all, vector{v})
 	}
 	return all
 }
@@ -85,27 +55,27 @@ func TestVectors(t *testing.T) {
 		}
 		var es []wire.STXEvent
 		r := wire.NewSTXReader(f, bodyLimit)
-		for _, b := range v.raw {
+		for _, b := range v.Raw {
 			if e := r.Feed(b); e.Kind != wire.STXNothing {
 				es = append(es, e)
 			}
 		}
-		if strings.Contains(v.facts, "lrc_covers=NONE") {
+		if strings.Contains(v.Facts, "lrc_covers=NONE") {
 			if len(es) != 1 || es[0].Kind != wire.STXBadLRC {
-				t.Errorf("%s has a wrong check byte, and is read as %v", v.id, es)
+				t.Errorf("%s has a wrong check byte, and is read as %v", v.ID, es)
 			}
 			wrong++
 			continue
 		}
 		if len(es) != 1 || es[0].Kind != wire.STXFrame || string(es[0].Body) != v.body() {
-			t.Errorf("%s is read as %v", v.id, es)
+			t.Errorf("%s is read as %v", v.ID, es)
 			continue
 		}
-		if strings.HasSuffix(v.direction, "ecr>pos") || strings.HasPrefix(v.direction, "ecr>") {
-			if body, ok := requests[v.id]; ok {
+		if v.Sent {
+			if body, ok := requests[v.ID]; ok {
 				made++
-				if string(ours().Append(nil, []byte(body))) != string(v.raw) {
-					t.Errorf("%s: the driver makes %q, the row is %q", v.id, body, v.body())
+				if string(ours().Append(nil, []byte(body))) != string(v.Raw) {
+					t.Errorf("%s: the driver makes %q, the row is %q", v.ID, body, v.body())
 				}
 			}
 			continue
@@ -148,7 +118,7 @@ func checkAnswer(t *testing.T, v vector) {
 	t.Helper()
 	m, ok := parse([]byte(v.body()))
 	if !ok {
-		t.Errorf("%s is not read", v.id)
+		t.Errorf("%s is not read", v.ID)
 		return
 	}
 	o := NewOptions()
@@ -177,7 +147,7 @@ func checkAnswer(t *testing.T, v vector) {
 	compared := 0
 	for key, value := range got {
 		want, ok := v.fact(key)
-		if !ok || v.id == "c-rsp-sale-fixture" {
+		if !ok || v.ID == "c-rsp-sale-fixture" {
 			continue
 		}
 		if key == "count" {
@@ -185,15 +155,15 @@ func checkAnswer(t *testing.T, v vector) {
 			want = strconv.FormatInt(n, 10)
 		}
 		if compared++; strings.TrimSpace(want) != value {
-			t.Errorf("%s: %s is %q, the row says %q", v.id, key, value, want)
+			t.Errorf("%s: %s is %q, the row says %q", v.ID, key, value, want)
 		}
 	}
-	blank := strings.HasPrefix(v.id, "rsp-detail-end")
-	if compared == 0 && !blank && v.id != "c-rsp-sale-fixture" {
-		t.Errorf("%s: nothing was compared", v.id)
+	blank := strings.HasPrefix(v.ID, "rsp-detail-end")
+	if compared == 0 && !blank && v.ID != "c-rsp-sale-fixture" {
+		t.Errorf("%s: nothing was compared", v.ID)
 	}
 	if isSale && m.is("0261") && r.blank() != blank {
-		t.Errorf("%s: end of the list: %t", v.id, r.blank())
+		t.Errorf("%s: end of the list: %t", v.ID, r.blank())
 	}
 	judged(t, v, o, m, r)
 }
@@ -213,6 +183,6 @@ func judged(t *testing.T, v vector, o *Options, m message, r sale) {
 		want = terminal.Declined
 	}
 	if out.Outcome != want {
-		t.Errorf("%s is %s, want %s: %s", v.id, out.Outcome, want, out.Text)
+		t.Errorf("%s is %s, want %s: %s", v.ID, out.Outcome, want, out.Text)
 	}
 }

@@ -11,37 +11,17 @@ import (
 	"time"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
 	"tillbridge/terminal/simulate"
 )
 
 // onSimulator opens a session with a simulated terminal that has booked 9.90 by hand.
 func onSimulator(t *testing.T, k terminal.LinkKind, o *Options, script string) (terminal.Simulator, terminal.Session) {
 	t.Helper()
-	sim, err := Driver().Simulate(terminal.SimulatorOptions{Currency: euro, Outcome: script, Think: 100 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := sim.Press(simulate.PressManualSale + ":990"); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	s, err := open(ctx, terminal.Env{
-		Link: k, Currency: euro, Log: slog.New(slog.DiscardHandler),
-		Dial: func(context.Context) (terminal.Port, error) {
-			a, b := simulate.Pipe()
-			go func() { _ = sim.Serve(ctx, b, k) }()
-			return a, nil
-		},
-	}, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = s.Close()
-		cancel()
-		synctest.Wait()
+	r := drivertest.NewRig(t, drivertest.RigOptions{
+		Driver: Driver(), Link: k, Currency: euro, Options: o, Simulator: terminal.SimulatorOptions{Outcome: script, Think: 100 * time.Millisecond}, Earlier: 990,
 	})
-	return sim, s
+	return r.Sim, r.Session
 }
 
 func pass(d time.Duration) {
@@ -96,16 +76,16 @@ func TestSaleByHandIsNotOurs(t *testing.T) {
 					}
 					pass(time.Minute)
 					r := terminal.Request{Reference: "0000000001", Amount: terminal.Amount{Minor: 1250, Currency: euro}, Armed: time.Now().Add(-slow)}
-					b := &book{}
+					b := &drivertest.Book{}
 					got, err := s.Pay(ctx, r, b)
 					if err == nil && got.Outcome != terminal.Unknown || errors.Is(err, terminal.ErrNotSent) {
 						t.Fatalf("%s: the payment was not broken: %s, %v", k, got.Outcome, err)
 					}
-					if len(b.marks) != 1 || !b.marks[0].Known() || b.marks[0] == before {
-						t.Fatalf("%s: the new mark was not recorded before the payment: %+v", k, b.marks)
+					if len(b.Marks) != 1 || !b.Marks[0].Known() || b.Marks[0] == before {
+						t.Fatalf("%s: the new mark was not recorded before the payment: %+v", k, b.Marks)
 					}
-					got = askUntilAnswered(ctx, t, s, terminal.Attempt{Request: r, Mark: b.marks[0]})
-					if got.Outcome != terminal.Declined || got.Proof != terminal.UnchangedMark || got.Mark != b.marks[0] {
+					got = askUntilAnswered(ctx, t, s, terminal.Attempt{Request: r, Mark: b.Marks[0]})
+					if got.Outcome != terminal.Declined || got.Proof != terminal.UnchangedMark || got.Mark != b.Marks[0] {
 						t.Errorf("%s, clock %s slow, locked %t: %s by %q: %s", k, slow, locked, got.Outcome, got.Proof, got.Text)
 					}
 				})
@@ -127,19 +107,19 @@ func TestFreshMark(t *testing.T) {
 			if err := sim.Press(simulate.PressManualSale + ":1250"); err != nil {
 				t.Fatal(err)
 			}
-			b := &book{}
+			b := &drivertest.Book{}
 			r := terminal.Request{Reference: "0000000001", Amount: terminal.Amount{Minor: 1250, Currency: euro}, Armed: time.Now()}
 			got, err := s.Pay(t.Context(), r, b)
 			if err != nil || got.Outcome != want || got.Mark == before || got.Mark.Known() != (want == terminal.Approved) {
 				t.Errorf("%s: %s with mark %q (%v)", script, got.Outcome, got.Mark, err)
 			}
-			if len(b.marks) != 1 || !b.marks[0].Known() || b.marks[0] == before {
-				t.Errorf("%s: the marks %q were recorded", script, b.marks)
+			if len(b.Marks) != 1 || !b.Marks[0].Known() || b.Marks[0] == before {
+				t.Errorf("%s: the marks %q were recorded", script, b.Marks)
 			}
 			// Right after a payment nothing is asked, and nothing is recorded that has not changed.
-			b = &book{}
-			if _, err := s.Pay(t.Context(), r, b); err != nil || len(b.seen) == 0 || len(b.marks) > 0 {
-				t.Errorf("%s: the next payment recorded %+v and %q (%v)", script, b.seen, b.marks, err)
+			b = &drivertest.Book{}
+			if _, err := s.Pay(t.Context(), r, b); err != nil || len(b.Results) == 0 || len(b.Marks) > 0 {
+				t.Errorf("%s: the next payment recorded %+v and %q (%v)", script, b.Results, b.Marks, err)
 			}
 		})
 	}
@@ -152,7 +132,7 @@ func TestFreshMark(t *testing.T) {
 		if err := sim.Press(simulate.PressManualSale); err != nil {
 			t.Fatal(err)
 		}
-		_, err := s.Pay(t.Context(), terminal.Request{Amount: terminal.Amount{Minor: 1250, Currency: euro}}, &book{refuse: errors.New("disk full")})
+		_, err := s.Pay(t.Context(), terminal.Request{Amount: terminal.Amount{Minor: 1250, Currency: euro}}, &drivertest.Book{MarkFails: errors.New("disk full")})
 		if e := saleOf(sim); !errors.Is(err, terminal.ErrNotSent) || e != nil {
 			t.Errorf("the new mark could not be recorded: %v, and the ledger has %+v", err, e)
 		}
@@ -252,7 +232,7 @@ func TestUndecidedLineIsAborted(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				_, err = s.Pay(t.Context(), terminal.Request{Amount: terminal.Amount{Minor: 1250, Currency: euro}, Armed: time.Now()}, &book{})
+				_, err = s.Pay(t.Context(), terminal.Request{Amount: terminal.Amount{Minor: 1250, Currency: euro}, Armed: time.Now()}, &drivertest.Book{})
 				if (err != nil) != (aborts > 0) || aborted.Load() != aborts || closes.Load() != 0 {
 					t.Errorf("%s %s: %v; aborted %d times, closed %d times", k, script, err, aborted.Load(), closes.Load())
 				}
@@ -284,7 +264,7 @@ func TestCloseDuringAPaymentAborts(t *testing.T) {
 		}
 		ended := make(chan error, 1)
 		go func() {
-			_, err := s.Pay(context.Background(), terminal.Request{Amount: terminal.Amount{Minor: 1250, Currency: euro}}, &book{})
+			_, err := s.Pay(context.Background(), terminal.Request{Amount: terminal.Amount{Minor: 1250, Currency: euro}}, &drivertest.Book{})
 			ended <- err
 		}()
 		if _, err := newPuppet(far, terminal.TCP).hear(); err != nil {
@@ -310,7 +290,7 @@ func TestUnchangedMarkWaitsForTheNetwork(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := terminal.Request{Reference: "0000000001", Amount: terminal.Amount{Minor: 1250, Currency: euro}, Armed: time.Now()}
-			if got, err := s.Pay(t.Context(), r, &book{}); err == nil && got.Outcome != terminal.Unknown || errors.Is(err, terminal.ErrNotSent) {
+			if got, err := s.Pay(t.Context(), r, &drivertest.Book{}); err == nil && got.Outcome != terminal.Unknown || errors.Is(err, terminal.ErrNotSent) {
 				t.Fatalf("%s: the payment was not broken: %s, %v", k, got.Outcome, err)
 			}
 			broke := time.Now()

@@ -2,19 +2,13 @@ package zvt
 
 import (
 	"bytes"
-	"context"
 	"encoding/hex"
-	"errors"
-	"log/slog"
-	"slices"
-	"strings"
-	"sync"
+	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"tillbridge/terminal"
-	"tillbridge/terminal/simulate"
+	"tillbridge/terminal/drivertest"
 	"tillbridge/terminal/wire"
 )
 
@@ -140,58 +134,23 @@ func statesApproval(apdu []byte) bool {
 	return false
 }
 
-// fuzzedTerminal says the pieces of a program, each once the register has spoken or a second has passed. A piece
-// is a byte with its length and two flags, and its bytes: 40 puts an ACK before it, 80 puts it into a frame.
-type fuzzedTerminal struct {
-	port terminal.Port
-	link terminal.LinkKind
-
-	mu    sync.Mutex
-	said  []byte
-	heard []byte
-}
-
-func (f *fuzzedTerminal) play(program []byte) {
-	buf := make([]byte, 4096)
-	hear := func() error {
-		if err := f.port.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
-			return err
-		}
-		n, err := f.port.Read(buf)
-		f.mu.Lock()
-		f.heard = append(f.heard, buf[:n]...)
-		f.mu.Unlock()
-		return err
-	}
+// fuzzPieces takes a program apart. A piece is a byte with its length and two flags, and its bytes: 40 puts an ACK before it, 80 puts it
+// into a frame.
+func fuzzPieces(k terminal.LinkKind, program []byte) (pieces [][]byte) {
 	for len(program) > 0 {
-		_ = hear()
 		head := program[0]
 		size := min(int(head&0x3F), len(program)-1)
 		piece := program[1 : 1+size]
 		program = program[1+size:]
-		if f.link == terminal.Serial && head&0x80 != 0 {
+		if k == terminal.Serial && head&0x80 != 0 {
 			piece = wire.AppendDLE(nil, piece)
 		}
-		if f.link == terminal.Serial && head&0x40 != 0 {
+		if k == terminal.Serial && head&0x40 != 0 {
 			piece = append([]byte{wire.ACK}, piece...)
 		}
-		f.mu.Lock()
-		f.said = append(f.said, piece...)
-		f.mu.Unlock()
-		if _, err := f.port.Write(piece); err != nil {
-			break
-		}
+		pieces = append(pieces, piece)
 	}
-	for {
-		if err := hear(); err != nil && !isDeadline(err) {
-			return
-		}
-	}
-}
-
-func isDeadline(err error) bool {
-	var timeout interface{ Timeout() bool }
-	return errors.As(err, &timeout) && timeout.Timeout()
+	return pieces
 }
 
 // fuzzProgram writes a dialogue as a program of fuzzedTerminal.
@@ -206,11 +165,32 @@ func fuzzProgram(messages ...string) (out []byte) {
 	return out
 }
 
-// FuzzTerminal lets arbitrary bytes play the terminal's side of a payment and of the question afterwards. The
-// driver must come back, must not panic, and must not take for an approval what the bytes do not hold.
+// hexBefore is the record of the sale before the payment.
+const hexBefore = "040f152700040000000009900b0001618700522952500001"
+
+// FuzzTerminal lets a terminal say anything in a payment, and when it is asked afterwards.
 func FuzzTerminal(f *testing.F) {
-	ask := fuzzProgram(hexAccepted, "060f0100", hexAccepted, hexApproved, hexDone)
-	same := fuzzProgram(hexAccepted, "060f0100", hexAccepted, "040f142700040000000009900b0001618700522952500001", hexDone)
+	ask := string(fuzzProgram(hexAccepted, "060f0100", hexAccepted, hexApproved, hexDone))
+	same := string(fuzzProgram(hexAccepted, "060f0100", hexAccepted, hexBefore, hexDone))
+	o := drivertest.FuzzOptions{
+		Subject: subject(TerminalPrints, terminal.Serial, terminal.TCP), Mark: "zvt1/0052/000161////990/52500001",
+		Pieces: fuzzPieces, Pause: time.Second, States: states, More: tooMany,
+	}
+	o.Options = func(terminal.LinkKind) any {
+		out := NewOptions()
+		out.Register = false
+		return out
+	}
+	// On a serial line the terminal acknowledges what the register answers: an ACK stands before what comes next, or alone. The first
+	// message behind 80 00 00, which needs no answer, has none.
+	serial := func(record string) drivertest.FuzzSeed {
+		pay, after := fuzzProgram(hexAccepted, hexApproved), fuzzProgram(hexAccepted, "060f0100", "", hexAccepted, record, hexDone, "")
+		for _, head := range []*byte{&pay[4], &after[4], &after[14]} {
+			*head &^= 0x40
+		}
+		return drivertest.FuzzSeed{Pay: string(pay), After: string(after)}
+	}
+	o.Seeds = append(o.Seeds, serial(hexApproved), serial(hexBefore))
 	for _, pay := range [][]string{
 		{hexAccepted, hexWaiting, hexApproved, hexDone},
 		{hexAccepted, hexDeclined, hexAborted},
@@ -222,132 +202,35 @@ func FuzzTerminal(f *testing.F) {
 		{hexApproved, hexDone},
 		{"15", hexAccepted, "04ff00"},
 	} {
-		for _, serial := range []bool{false, true} {
-			f.Add(serial, fuzzProgram(pay...), ask)
-			f.Add(serial, fuzzProgram(pay...), same)
-			f.Add(serial, fuzzProgram(pay[:len(pay)-1]...), ask)
-		}
+		whole, cut := string(fuzzProgram(pay...)), string(fuzzProgram(pay[:len(pay)-1]...))
+		o.Seeds = append(o.Seeds, drivertest.FuzzSeed{Pay: whole, After: ask}, drivertest.FuzzSeed{Pay: whole, After: same}, drivertest.FuzzSeed{Pay: cut, After: ask})
 	}
-	f.Fuzz(func(t *testing.T, serial bool, pay, recovery []byte) {
-		if len(pay) > 1<<12 || len(recovery) > 1<<12 {
-			return
-		}
-		k := terminal.TCP
-		if serial {
-			k = terminal.Serial
-		}
-		synctest.Test(t, func(t *testing.T) { fuzzPayment(t, k, pay, recovery) })
-	})
+	drivertest.Fuzz(f, o)
 }
 
-func fuzzPayment(t *testing.T, k terminal.LinkKind, pay, recovery []byte) {
-	var terminals []*fuzzedTerminal
-	var tasks sync.WaitGroup
-	defer tasks.Wait()
-	o := NewOptions()
-	o.Register = false
-	begin := time.Now()
-	programs := [][]byte{pay, recovery}
-	s, err := open(context.Background(), terminal.Env{
-		Link: k, Currency: euro, Log: slog.New(slog.DiscardHandler),
-		Dial: func(context.Context) (terminal.Port, error) {
-			if len(terminals) == len(programs) {
-				return nil, errors.New("no more lines")
-			}
-			till, far := simulate.Pipe()
-			f := &fuzzedTerminal{port: far, link: k}
-			program := programs[len(terminals)]
-			terminals = append(terminals, f)
-			tasks.Go(func() { f.play(program) })
-			return till, nil
-		},
-	}, o)
-	if err != nil {
-		if len(terminals) > 0 { // bytes that came before anything was asked
-			_ = terminals[0].port.Close()
-		}
-		return
-	}
-	defer func() {
-		_ = s.Close()
-		for _, f := range terminals {
-			_ = f.port.Close()
-		}
-	}()
-	b := &book{}
-	r := terminal.Request{Reference: "0000000001", Amount: terminal.Amount{Minor: 1250, Currency: euro}, Armed: begin}
-	got, err := s.Pay(context.Background(), r, b)
-	checkFuzzedPayment(t, terminals[0], got, b, err)
-	if err == nil && got.Outcome == terminal.Unknown {
-		s.(*session).drop()
-	}
-	if err == nil && got.Outcome != terminal.Unknown || errors.Is(err, terminal.ErrNotSent) {
-		return
-	}
-	a := terminal.Attempt{Request: r, Mark: "zvt1/0052/000161////990/52500001"}
-	if n := len(b.seen); n > 0 {
-		a.Seen = &b.seen[n-1]
-	}
-	got, err = s.Recover(context.Background(), a)
-	synctest.Wait()
-	last := terminals[len(terminals)-1]
-	last.mu.Lock()
-	defer last.mu.Unlock()
-	said := spoken{k, last.said}
-	switch {
-	case err != nil && got.Outcome != terminal.Unknown:
-		t.Errorf("recovery: %s beside an error: %v", got.Outcome, err)
-	case got.Outcome == terminal.Approved && !said.has(statesApproval, begins(0x06, 0x0F)):
-		t.Errorf("recovery: approved by %q, and no record says so: %x", got.Proof, last.said)
-	case got.Outcome == terminal.Declined && !said.has(begins(0x06, 0x0F), begins(0x04, 0x0F), begins(0x06, 0x0F)):
-		t.Errorf("recovery: declined by %q, and nothing says so: %x", got.Proof, last.said)
-	}
-	if bytes.Contains(last.heard, []byte{0x06, 0x01, 0x0A}) && len(terminals) > 1 {
-		t.Error("recovery: the sale was sent again")
-	}
-	if took := time.Since(begin); took > time.Duration(2+len(pay)+len(recovery))*2*time.Hour {
-		t.Errorf("it took %s", took)
+// states tells whether the messages of an outcome came in their order. When it was asked a terminal that is idle and states any record
+// may prove that nothing was booked.
+func states(k terminal.LinkKind, o terminal.Outcome, pay, after []byte) bool {
+	done, record := begins(0x06, 0x0F), begins(0x04, 0x0F)
+	switch said, told := (spoken{k, pay}), (spoken{k, after}); {
+	case after != nil && o == terminal.Approved:
+		return told.has(statesApproval, done)
+	case after != nil:
+		return told.has(done, record, done)
+	case o == terminal.Approved:
+		return said.has(begins(0x80, 0x00), statesApproval, done) || said.has(begins(0x84, 0x00), statesApproval, done)
+	default:
+		return said.has(begins(0x84)) || said.has(begins(0x06, 0x1E))
 	}
 }
 
-func checkFuzzedPayment(t *testing.T, f *fuzzedTerminal, got terminal.Result, b *book, err error) {
-	synctest.Wait()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	said := spoken{f.link, f.said}
-	sales := bytes.Count(f.heard, []byte{0x06, 0x01, 0x0C, 0x04, 0, 0, 0, 0, 0x12, 0x50, 0x49})
-	naks := 0
-	if f.link == terminal.Serial {
-		naks = bytes.Count(f.said, []byte{wire.NAK})
+// tooMany finds more answers on a serial line than there are messages.
+func tooMany(k terminal.LinkKind, said, written []byte) []string {
+	answers := bytes.Count(written, SerialFrame([]byte{0x80, 0, 0})) + bytes.Count(written, SerialFrame([]byte{0x84, 0x83, 0}))
+	if most := len(spoken{k, said}.apdus()) + bytes.Count(said, []byte{wire.NAK}); k == terminal.Serial && answers > most {
+		return []string{fmt.Sprintf("%d answers to at most %d messages", answers, most)}
 	}
-	lastSeen := terminal.Unknown
-	if n := len(b.seen); n > 0 {
-		lastSeen = b.seen[n-1].Outcome
-	}
-	switch {
-	case err != nil && got.Outcome != terminal.Unknown:
-		t.Errorf("%s beside an error: %v", got.Outcome, err)
-	case errors.Is(err, terminal.ErrNotSent) && sales > 0:
-		t.Errorf("the sale was written, and is called not sent: %v", err)
-	case sales > 1+naks:
-		t.Errorf("the sale was sent %d times, with %d NAKs", sales, naks)
-	case got.Outcome == terminal.Approved && (!said.has(begins(0x80, 0x00), statesApproval, begins(0x06, 0x0F)) && !said.has(begins(0x84, 0x00), statesApproval, begins(0x06, 0x0F))):
-		t.Errorf("approved, and the terminal did not say so: %x", f.said)
-	case got.Outcome == terminal.Approved && lastSeen != terminal.Approved:
-		t.Errorf("approved, and %s was recorded", lastSeen)
-	case got.Outcome == terminal.Declined && !said.has(begins(0x84)) && !said.has(begins(0x06, 0x1E)):
-		t.Errorf("declined, and the terminal did not refuse: %x", f.said)
-	case got.Outcome == terminal.Declined && slices.ContainsFunc(b.seen, func(r terminal.Result) bool { return r.Outcome != terminal.Declined }):
-		t.Errorf("declined after a result that may be an approval was recorded: %+v", b.seen)
-	case strings.Contains(got.Text, "\n"):
-		t.Errorf("the sentence has more than one line: %q", got.Text)
-	}
-	if f.link == terminal.Serial {
-		answers := bytes.Count(f.heard, SerialFrame([]byte{0x80, 0, 0})) + bytes.Count(f.heard, SerialFrame([]byte{0x84, 0x83, 0}))
-		if most := len(said.apdus()) + naks; answers > most {
-			t.Errorf("%d answers to at most %d messages", answers, most)
-		}
-	}
+	return nil
 }
 
 // FuzzStream: a stream is cut the same way however it comes, its messages are written back as they were, and their

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
 	"tillbridge/terminal/simulate"
 )
 
@@ -86,7 +87,7 @@ func (d *lagDay) drop() {
 func (d *lagDay) pay(ctx context.Context, minor int64) {
 	r := terminal.Request{Reference: fmt.Sprintf("%010d", minor), Amount: terminal.Amount{Minor: minor, Currency: euro}, Armed: time.Now()}
 	a := terminal.Attempt{Request: r, Mark: d.mark}
-	b := &book{}
+	b := &drivertest.Book{}
 	got, err := d.session.Pay(ctx, r, b)
 	by := "in its dialogue"
 	if errors.Is(err, terminal.ErrNotSent) {
@@ -95,8 +96,8 @@ func (d *lagDay) pay(ctx context.Context, minor int64) {
 		d.drop()
 		return
 	}
-	if n := len(b.seen); n > 0 {
-		a.Seen = &b.seen[n-1]
+	if n := len(b.Results); n > 0 {
+		a.Seen = &b.Results[n-1]
 		d.seen[minor] = a.Seen.Outcome == terminal.Approved
 	}
 	for tries := 0; tries < 60 && (err != nil || got.Outcome == terminal.Unknown); tries++ {

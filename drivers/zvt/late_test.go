@@ -11,6 +11,7 @@ import (
 
 	"tillbridge/drivers/zvt/sim"
 	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
 	"tillbridge/terminal/simulate"
 )
 
@@ -84,7 +85,7 @@ func playLate(t *testing.T, name, script string, every int, late time.Duration) 
 		t.Fatalf("%s: %v", name, err)
 	}
 	r := terminal.Request{Reference: "0000000001", Amount: terminal.Amount{Minor: 1250, Currency: euro}, Armed: time.Now()}
-	b := &book{onSeen: func(r terminal.Result) {
+	b := &drivertest.Book{OnSeen: func(r terminal.Result) {
 		if e := saleOf(sim); e != nil && e.Captured {
 			t.Errorf("%s: the terminal booked before its result was recorded", name)
 		}
@@ -93,14 +94,14 @@ func playLate(t *testing.T, name, script string, every int, late time.Duration) 
 	got, err := s.Pay(ctx, r, b)
 	paying = false
 	by := "dialogue"
-	if e := saleOf(sim); e != nil && e.Captured && len(b.seen) == 0 {
+	if e := saleOf(sim); e != nil && e.Captured && len(b.Results) == 0 {
 		t.Errorf("%s: booked, and nothing was recorded (%v, %v)", name, got.Outcome, err)
 	}
 	if err != nil || got.Outcome == terminal.Unknown {
 		by = "recovery"
 		a := terminal.Attempt{Request: r, Mark: before}
-		if n := len(b.seen); n > 0 {
-			a.Seen = &b.seen[n-1]
+		if n := len(b.Results); n > 0 {
+			a.Seen = &b.Results[n-1]
 		}
 		if errors.Is(err, terminal.ErrNotSent) {
 			t.Fatalf("%s: %v", name, err)

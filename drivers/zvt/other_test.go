@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
 	"tillbridge/terminal/simulate"
 )
 
@@ -62,7 +63,7 @@ func TestLineLeadsElsewhere(t *testing.T) {
 					t.Errorf("the terminal is %q", id)
 				}
 				s.(*session).drop()
-				_, err = s.Pay(ctx, terminal.Request{Reference: "0000000001", Amount: terminal.Amount{Minor: 1250, Currency: euro}, Armed: time.Now()}, &book{})
+				_, err = s.Pay(ctx, terminal.Request{Reference: "0000000001", Amount: terminal.Amount{Minor: 1250, Currency: euro}, Armed: time.Now()}, &drivertest.Book{})
 				if c.other && !errors.Is(err, terminal.ErrNotSent) {
 					t.Errorf("Pay: %v", err)
 				}

@@ -8,57 +8,17 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
 	"tillbridge/terminal/simulate"
 	"tillbridge/terminal/wire"
 )
 
 // euro is the currency of all captures.
 var euro = terminal.Currency{Code: "EUR", Numeric: 978, Digits: 2}
-
-// book is a till that keeps what it is told.
-type book struct {
-	mu       sync.Mutex
-	seen     []terminal.Result
-	marks    []terminal.Mark
-	progress []terminal.Progress
-	receipts []terminal.Receipt
-	refuse   error                   // what Seen and Mark return
-	onSeen   func(r terminal.Result) // called before Seen returns
-}
-
-func (b *book) Seen(r terminal.Result) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.seen = append(b.seen, r)
-	if b.onSeen != nil {
-		b.onSeen(r)
-	}
-	return b.refuse
-}
-
-func (b *book) Mark(m terminal.Mark) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.marks = append(b.marks, m)
-	return b.refuse
-}
-
-func (b *book) Progress(p terminal.Progress) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.progress = append(b.progress, p)
-}
-
-func (b *book) Receipt(r terminal.Receipt) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.receipts = append(b.receipts, r)
-}
 
 // puppet plays recorded messages as the terminal's side. It knows frames and nothing of what is in them.
 type puppet struct {
@@ -196,7 +156,7 @@ func captureOf(name string, rows []vector) (c capture, ok bool) {
 }
 
 // play runs a capture against the driver and returns what the driver made of it.
-func play(t *testing.T, c capture, k terminal.LinkKind) (terminal.Result, *book, [][]byte, error) {
+func play(t *testing.T, c capture, k terminal.LinkKind) (terminal.Result, *drivertest.Book, [][]byte, error) {
 	t.Helper()
 	till, far := simulate.Pipe()
 	o := NewOptions()
@@ -234,7 +194,7 @@ func play(t *testing.T, c capture, k terminal.LinkKind) (terminal.Result, *book,
 			return nil
 		}()
 	}()
-	b := &book{}
+	b := &drivertest.Book{}
 	r, err := s.Pay(t.Context(), terminal.Request{Reference: "0000000001", Amount: terminal.Amount{Minor: c.minor, Currency: euro}, Armed: time.Now()}, b)
 	_ = s.Close()
 	if perr := <-played; perr != nil {
@@ -288,7 +248,7 @@ func checkCapture(t *testing.T, c capture, k terminal.LinkKind) {
 	if r.Proof != terminal.Dialogue || r.CapturedMinor != nil && *r.CapturedMinor != c.minor || c.auth != "" && r.AuthCode != c.auth {
 		t.Errorf("approved as %+v, want %d and code %q", r, c.minor, c.auth)
 	}
-	if len(b.seen) == 0 || b.seen[len(b.seen)-1].Outcome != terminal.Approved {
-		t.Errorf("the approval was not recorded before its acknowledgement: %+v", b.seen)
+	if len(b.Results) == 0 || b.Results[len(b.Results)-1].Outcome != terminal.Approved {
+		t.Errorf("the approval was not recorded before its acknowledgement: %+v", b.Results)
 	}
 }

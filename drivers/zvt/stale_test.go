@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
 	"tillbridge/terminal/simulate"
 	"tillbridge/terminal/wire"
 )
@@ -56,7 +57,7 @@ func playScript(p *puppet, script string) error {
 }
 
 // payScripted pays 12.50 at a scripted terminal that wants no registration.
-func payScripted(t *testing.T, k terminal.LinkKind, script string) (got terminal.Result, b *book, err error) {
+func payScripted(t *testing.T, k terminal.LinkKind, script string) (got terminal.Result, b *drivertest.Book, err error) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		till, far := simulate.Pipe()
@@ -80,7 +81,7 @@ func payScripted(t *testing.T, k terminal.LinkKind, script string) (got terminal
 			}
 			played <- err
 		}()
-		b = &book{}
+		b = &drivertest.Book{}
 		got, err = s.Pay(t.Context(), terminal.Request{
 			Reference: "0000000001", Amount: terminal.Amount{Minor: 1250, Currency: euro}, Armed: time.Now(),
 		}, b)
@@ -111,8 +112,8 @@ func TestAbortAfterADoubtfulResult(t *testing.T) {
 	} {
 		for _, k := range []terminal.LinkKind{terminal.TCP, terminal.Serial} {
 			got, b, err := payScripted(t, k, "hear "+hexAccepted+" "+hexWaiting+" hear "+results+" hear "+hexAborted+" hear close")
-			if err != nil || got.Outcome != terminal.Unknown || got.Proof != terminal.NoProof || len(b.seen) == 0 {
-				t.Errorf("%s %s: %s by %q (%v), recorded %d", k, name, got.Outcome, got.Proof, err, len(b.seen))
+			if err != nil || got.Outcome != terminal.Unknown || got.Proof != terminal.NoProof || len(b.Results) == 0 {
+				t.Errorf("%s %s: %s by %q (%v), recorded %d", k, name, got.Outcome, got.Proof, err, len(b.Results))
 			}
 		}
 	}
@@ -212,10 +213,10 @@ func TestRepeatedEndOfTheLastPayment(t *testing.T) {
 		}
 		defer s.Close()
 		r := terminal.Request{Reference: "0000000001", Amount: terminal.Amount{Minor: 1250, Currency: euro}, Armed: time.Now()}
-		if got, err := s.Pay(ctx, r, &book{}); err != nil || got.Outcome != terminal.Approved {
+		if got, err := s.Pay(ctx, r, &drivertest.Book{}); err != nil || got.Outcome != terminal.Approved {
 			t.Errorf("the first: %s (%v)", got.Outcome, err)
 		}
-		got, err := s.Pay(ctx, r, &book{})
+		got, err := s.Pay(ctx, r, &drivertest.Book{})
 		if err != nil || got.Outcome != terminal.Declined || got.Code == "" {
 			t.Errorf("the second: %s (%v), want what the terminal says of it", got.Outcome, err)
 		}

@@ -4,14 +4,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
+	"tillbridge/terminal/drivertest"
 	"tillbridge/terminal/wire"
 )
 
@@ -23,46 +22,26 @@ type vector struct {
 	says                          string // decodes_to without the capture's clock
 }
 
-// vectors reads the table of test bytes, or skips the test where there is none.
+var zvtTable = []string{"zvt.tsv"}
+
+// vectors are all rows.
 func vectors(t *testing.T) []vector {
 	t.Helper()
-	rows := vectorRows()
-	if rows == nil {
-		t.Skipf("no test vectors in %s: set TILLBRIDGE_VECTORS to their folder", vectorFile())
-	}
-	if len(rows) < 695 {
-		t.Fatalf("%d rows are readable, want 695 or more", len(rows))
-	}
-	return rows
+	return readable(drivertest.Vectors(t, 695, zvtTable, "zvt"))
 }
 
-func vectorFile() string {
-	dir := os.Getenv("TILLBRIDGE_VECTORS")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "vectors")
-	}
-	return filepath.Join(dir, "zvt.tsv")
+// vectorRows is empty where there is no table.
+func vectorRows() []vector {
+	all, _ := drivertest.ReadVectors(zvtTable, "zvt")
+	return readable(all)
 }
 
-// vectorRows is nil where there is no table.
-func vectorRows() (out []vector) {
-	table, err := os.ReadFile(vectorFile())
-	if err != nil {
-		return nil
-	}
+func readable(all []drivertest.Vector) (out []vector) {
 	clock := regexp.MustCompile(`^t=\S+ \S+ `)
-	for line := range strings.Lines(string(table)) {
-		c := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-		if len(c) != 8 {
-			continue
-		}
-		raw, err := hex.DecodeString(c[6])
-		if err != nil {
-			continue // the header
-		}
+	for _, v := range all {
 		out = append(out, vector{
-			id: c[0], session: c[1], direction: c[4], layer: c[5], real: strings.HasPrefix(c[3], "captured"), raw: raw,
-			says: clock.ReplaceAllString(c[7], ""),
+			id: v.ID, session: v.Column("session"), direction: v.Column("direction"), layer: v.Column("layer"), raw: v.Raw,
+			real: strings.HasPrefix(v.Column("origin"), "captured"), says: clock.ReplaceAllString(v.Facts, ""),
 		})
 	}
 	return out

@@ -76,6 +76,15 @@
 //   - Be quick: SimulatorOptions.Think is a step's time, and an unattended payment ends by itself within two minutes.
 //   - Leave nothing behind once Serve has returned and no line is open; timers that need no goroutine may stay.
 //
+// # Beside the battery
+//
+//   - Noise pays over a serial line whose bits flip, under the battery's rules: TestNoisyLine of each driver with such a line.
+//   - Fuzz lets a terminal say anything in a payment and when it is asked afterwards: FuzzTerminal of each driver. Its seeds must reach every
+//     outcome, so that the fuzzer does not begin before all of them.
+//   - Vectors reads the tables of test bytes that lie beside the project.
+//   - Rig is a session with a simulated terminal, Fake a terminal that says what a test wants, Book a till that writes everything down, and
+//     Converse says bytes to a simulator: for what a driver's own tests add.
+//
 // # Reading a failure
 //
 // A failure names scenario and position, what is wrong, and what went over the line: "->" is the till to the terminal, "<-" the

@@ -48,6 +48,9 @@ func (p *play) run() {
 			return simulate.Noise(port, p.plan.rate, seed)
 		}
 	}
+	if p.plan.noise > 0 {
+		p.line.quiet, p.line.ears = true, &ears{}
+	}
 	e := &engine{p: p}
 	p.earlier(e)
 	p.pay = e.charge(p.life, p.sum(), p.breaking(), true)
@@ -176,9 +179,10 @@ func (p *play) settle(e *engine) *engine {
 	p.mended = time.Now().Add(mend)
 	p.later([]press{{mend, simulate.PressPlugCable}, {mend, simulate.PressRestorePower}})
 	if p.plan.rate > 0 {
-		p.mended = p.mended.Add(time.Minute)
+		lasts := max(p.plan.noise, time.Minute)
+		p.mended = p.mended.Add(lasts)
 		p.tasks.Go(func() {
-			p.wait(p.ctx, time.Minute)
+			p.wait(p.ctx, lasts)
 			p.line.calm()
 		})
 	}

@@ -181,6 +181,7 @@ func (e *engine) charge(ctx context.Context, minor int64, f fault, main bool) *p
 	p.line.begin(paying, f, p.fire(f))
 	if main {
 		p.leaveStale()
+		p.begins()
 	}
 	session := e.session
 	p.session.Store(&session)

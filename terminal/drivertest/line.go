@@ -53,6 +53,7 @@ type meddler struct {
 	since   []byte   // what came since the last of them
 	command [2]int   // where the first of them begins and ends, in bytes out
 	inThen  int      // bytes read by then
+	ears    *ears    // take down what passes; nil for nobody
 	seenAt  [2]int   // bytes either way at the last Seen
 	wrong   []string
 }
@@ -304,6 +305,7 @@ func (p *tillEnd) Write(b []byte) (int, error) {
 		return p.pipe.Write(b)
 	}
 	remark := m.handed(b)
+	m.ears.hear(out, 0, b)
 	pieces, at := m.route(out, b)
 	m.story.bytes(out, b, remark)
 	if at >= 0 {
@@ -404,6 +406,7 @@ func (p *tillEnd) came(b []byte) {
 	m := p.m
 	m.passed[in] += len(b)
 	m.since = append(m.since, b...)
+	m.ears.hear(in, 1, b)
 	if len(b) > 0 {
 		m.story.bytes(in, b, "")
 	}
@@ -452,6 +455,7 @@ func (e *terminalEnd) Write(b []byte) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	pieces := []piece{{b, 0}}
+	m.ears.hear(in, 0, b)
 	if m.port == e.port {
 		m.said = append(m.said, append([]byte(nil), b...))
 		pieces, _ = m.route(in, b)
@@ -471,7 +475,11 @@ func (e *terminalEnd) Read(b []byte) (int, error) {
 		b, e.m.fired = b[:1], true
 	}
 	e.m.mu.Unlock()
-	return e.pipe.Read(b)
+	n, err := e.pipe.Read(b)
+	e.m.mu.Lock()
+	defer e.m.mu.Unlock()
+	e.m.ears.hear(out, 1, b[:n])
+	return n, err
 }
 
 // SetReadDeadline passes on.

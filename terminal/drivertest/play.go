@@ -48,11 +48,13 @@ type plan struct {
 	seenFails, markFails bool
 	rate                 float64 // bit errors
 	seed                 uint64
-	every                bool // every place is played
-	paced                bool // every byte comes at its own time, and not all of a write with its last
-	unvoted              bool // the terminal books without a vote of the till
-	row                  int  // payments in a row before this one
-	want                 end  // how it must end, besides as the ledger says; open for no matter
+	noise                time.Duration // the bits flip from the payment's begin on, and so long behind its end
+	redial               bool          // with noise: the line is lost when it begins
+	every                bool          // every place is played
+	paced                bool          // every byte comes at its own time, and not all of a write with its last
+	unvoted              bool          // the terminal books without a vote of the till
+	row                  int           // payments in a row before this one
+	want                 end           // how it must end, besides as the ledger says; open for no matter
 }
 
 // place is where a payment is broken whose recovery is what matters.

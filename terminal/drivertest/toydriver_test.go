@@ -175,6 +175,8 @@ func (s *toySession) hear(ctx context.Context, wait time.Duration) ([]string, er
 			switch {
 			case !ok && s.bug == "panics at damage":
 				panic("damage")
+			case !ok && s.bug == "approves garbage":
+				return []string{"GARBAGE", ""}, nil
 			case !ok && s.bug == "takes damaged frames":
 				if words = bytesFields(line); len(words) > 0 {
 					return words, nil
@@ -331,6 +333,9 @@ func (s *toySession) dialogue(ctx context.Context, r terminal.Request, till term
 		}
 		if err != nil {
 			return out, err
+		}
+		if w[0] == "GARBAGE" {
+			return terminal.Result{Outcome: terminal.Approved, Proof: terminal.Dialogue}, nil
 		}
 		if len(w) < 2 || w[1] != r.Reference && s.bug != "takes a stale answer" {
 			continue

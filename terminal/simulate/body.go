@@ -80,14 +80,15 @@ type Protocol struct {
 	Name       string            // for errors, "ecr17"
 	Mouth      Mouth             //
 	Currency   terminal.Currency // where the options name none
-	TerminalID string            // where the options name none; theirs is filled with zeros on the left to its length
+	TerminalID string            // where the options name none; theirs is filled with zeros on the left to its length, or refused if longer
 	Outcomes   []string          // scripts that the protocol plays beside BasicOutcomes
 	Words      Words
 	Timing     BodyOptions
 	NoAuthCode bool // nothing in the protocol tells an authorisation code, so the books have none
 }
 
-// BasicOutcomes are the scripts that every Body plays.
+// BasicOutcomes are the scripts that every Body plays by itself. Of the others (Menu) a Mouth plays what its protocol can have, as
+// Result.Script tells it in State, and Protocol.Outcomes lists those.
 func BasicOutcomes() []string {
 	return []string{
 		Approved, Declined, Cancelled, Timeout, WrongPIN, Busy, RebootBefore, LostReply, SplitFrames, CablePulled, PowerCut,

@@ -80,7 +80,8 @@ func (b *Body) Last() *Record {
 	return b.stored[len(b.stored)-1]
 }
 
-// Find is the newest transaction with that reference of the till's, whenever it was made; nil for none.
+// Find is the newest booked transaction with that reference of the till's, whenever it was made; nil for none. A terminal that
+// tells refusals too remembers them itself, without those that a script states as an earlier payment's (Result.Stale).
 func (b *Body) Find(ref string) *Record {
 	for _, r := range slices.Backward(b.stored) {
 		if r.Ref == ref && ref != "" {

@@ -15,6 +15,7 @@ import (
 
 	"tillbridge/bridge"
 	"tillbridge/bridge/standin"
+	"tillbridge/terminal"
 	"tillbridge/terminal/simulate"
 )
 
@@ -64,6 +65,7 @@ func (p *place) serve() {
 		s.mu.Lock()
 		s.pays[v.uuid] = y
 		s.figures.Payments++
+		plus(&s.figures.Models, p.model.name, 1)
 		s.mu.Unlock()
 		close(p.begun[n])
 		p.prepare(n, v, &aside)
@@ -95,11 +97,10 @@ func (p *place) prepare(n int, v visit, aside *sync.WaitGroup) {
 		menu := p.sim.Outcomes()
 		script = menu[mix(p.shop.plan.seed, uint64(n), uint64(v.minor))%uint64(len(menu))]
 	}
-	if !slices.Contains(p.sim.Outcomes(), script) && script != simulate.PressByHand {
+	if (!slices.Contains(p.sim.Outcomes(), script) || slices.Contains(p.model.spared, script)) && script != simulate.PressByHand {
 		script = simulate.Approved
 	}
 	if !slices.Contains(plain, script) && script != simulate.PressByHand {
-		p.disturb()
 		p.shop.fault("%s: the terminal will play %s", p.name, script)
 	}
 	p.press(script)
@@ -157,8 +158,11 @@ func ready(h *house, name string) bool {
 }
 
 // money is an amount as MGR writes it.
-func money(minor int64, text bool) string {
-	s := fmt.Sprintf("%d.%02d", minor/100, minor%100)
+func money(a terminal.Amount, text bool) string {
+	s := fmt.Sprintf("%0*d", a.Currency.Digits+1, a.Minor)
+	if whole := len(s) - a.Currency.Digits; whole < len(s) {
+		s = s[:whole] + "." + s[whole:]
+	}
 	if text {
 		return `"` + s + `"`
 	}
@@ -167,7 +171,7 @@ func money(minor int64, text bool) string {
 
 // ask posts one charge and tells what it was answered, 0 for no answer.
 func (s *Shop) ask(c *http.Client, y *pay, minor int64) int {
-	charge := standin.Charge{Amount: money(minor, y.text), Customer: y.customer, UUID: y.uuid}
+	charge := standin.Charge{Amount: money(terminal.Amount{Minor: minor, Currency: y.place.model.currency}, y.text), Customer: y.customer, UUID: y.uuid}
 	answered, err := s.mgr.Expect(charge)
 	if err != nil {
 		s.fail("I12", y.uuid, "the stand-in takes no more: %v", err)
@@ -325,16 +329,18 @@ func (p *place) trouble() {
 		if s.calm.Load() {
 			return
 		}
-		p.disturb()
 		s.fault("%s: %s", p.name, a.what)
 		switch a.what {
 		case "cut line":
+			p.disturb(a.what, 0)
 			p.cut()
 		case "pull cable":
+			p.disturb(a.what, a.arg)
 			p.press(simulate.PressPullCable)
 			wait(a.arg)
 			p.press(simulate.PressPlugCable)
 		case "power cut":
+			p.disturb(a.what, a.arg)
 			p.press(simulate.PressCutPower)
 			wait(a.arg)
 			p.press(simulate.PressRestorePower)

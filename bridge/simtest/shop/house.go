@@ -120,7 +120,7 @@ func (h *house) build() (err error) {
 	}
 	for _, p := range s.places {
 		c.Terminals = append(c.Terminals, p.terminal(h))
-		d.Terminals[p.name] = webhook.Terminal{Currency: eur}
+		d.Terminals[p.name] = webhook.Terminal{Currency: p.model.currency}
 	}
 	var j till.Journal = h.kept
 	if s.wiring.journal != nil {

@@ -63,6 +63,9 @@ func (s *Shop) keep(over <-chan struct{}) {
 			h.began = time.Now()
 			s.house.Store(h)
 			done := s.live(h, next, over)
+			if !done {
+				s.disturbAll("the bridge ended")
+			}
 			s.house.Store(nil)
 			h.end()
 			s.say("life %d has ended: %s", life, m.last)
@@ -119,6 +122,9 @@ func (s *Shop) rest() {
 		if h := s.house.Load(); h != nil {
 			s.fault("%s", a.what)
 			s.count(func(f *Figures) { f.Sleeps++ })
+			if a.what == aSleep {
+				s.disturbAll(a.what)
+			}
 			h.desk.Resumed(a.what == aSleep)
 			h.notifier.Retry()
 		}

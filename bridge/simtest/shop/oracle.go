@@ -2,9 +2,8 @@ package shop
 
 import (
 	"context"
-	"regexp"
 	"slices"
-	"strconv"
+	"strings"
 	"time"
 
 	"tillbridge/bridge"
@@ -49,7 +48,7 @@ func (s *Shop) ledgerOf(p *place) truth {
 		byAny, bySum := "", ""
 		for _, x := range all {
 			switch {
-			case e.Reference != "" && e.Reference == x.Reference:
+			case e.Reference != "" && strings.HasSuffix(x.Reference, e.Reference): // some have room for its end only
 				t.owner[i] = x.UUID
 			case x.Received.After(e.At):
 			case x.Amount.Minor == e.Minor:
@@ -119,7 +118,7 @@ func (s *Shop) judgePayment(p bridge.Payment, y *pay, m standin.Payment, t truth
 	if len(captured) > 1 {
 		s.fail("I1", p.UUID, "it is captured %d times: %+v", len(captured), captured)
 	}
-	if p.Amount.Minor != y.minor || p.Terminal != y.place.name || p.Customer != y.customer {
+	if p.Amount != (terminal.Amount{Minor: y.minor, Currency: y.place.model.currency}) || p.Terminal != y.place.name || p.Customer != y.customer {
 		s.fail("I6", p.UUID, "the journal has %s for %s at %s", p.Amount, p.Customer, p.Terminal)
 	}
 	told, any := m.Told()
@@ -167,7 +166,7 @@ func unanswered(m standin.Payment) bool {
 // explained tells whether a sale may be reported as the payment's: its sum, or with a tip that the terminal names.
 func explained(p bridge.Payment, e terminal.Entry) bool {
 	more := e.Minor - p.Amount.Minor
-	if e.Currency != eur.Code || more < 0 {
+	if e.Currency != p.Amount.Currency.Code || more < 0 {
 		return false
 	}
 	return more == 0 || p.Result != nil && p.Result.ExtraMinor == more
@@ -177,7 +176,7 @@ func explained(p bridge.Payment, e terminal.Entry) bool {
 // once its result was acknowledged, the journal has that result. Scripts that keep it all the same are left out.
 func (s *Shop) judgeAcknowledged(h *house, p bridge.Payment, y *pay, t truth) {
 	captured := t.captured(p.UUID)
-	if !p.Evidence.Has(terminal.C4) || len(captured) == 0 || p.Seen != nil && p.Seen.AuthCode == captured[0].AuthCode {
+	if !y.place.model.tells.votes || len(captured) == 0 || p.Seen != nil && p.Seen.AuthCode == captured[0].AuthCode {
 		return
 	}
 	for _, script := range s.scriptsAt(y.place, captured[0].At) {
@@ -213,115 +212,4 @@ func (s *Shop) judgeJournal(h *house) {
 	if err != nil || len(alarms) > 0 {
 		s.fail("I5", "", "alarms stand when all is over: %+v %v", alarms, err)
 	}
-}
-
-// judgeHolds looks at every payment that was ever put on hold: was that right?
-func (s *Shop) judgeHolds(h *house) {
-	for _, p := range h.payments() {
-		story, err := h.journal.Story(context.Background(), p.UUID)
-		if err != nil {
-			s.fail("I8", p.UUID, "%v", err)
-			return
-		}
-		for _, step := range story {
-			if step.State != bridge.Held {
-				continue
-			}
-			why := s.undecidable(p, step.At)
-			s.count(func(f *Figures) {
-				f.Holds++
-				f.why(why, 1)
-			})
-			s.say("%s was held: %s", p.UUID, why)
-			if why == "" {
-				s.fail("I16", p.UUID, "it was put on hold although the terminal's evidence decides it (mark %q, %s)", p.Mark, p.Reason)
-			}
-			break
-		}
-	}
-}
-
-// undecidable tells why nothing but a person can decide a payment whose dialogue was over at a time; empty where the
-// evidence of its terminal's class decides it. The rules are those of bridge/simtest: C0 nothing. C1 the dialogue
-// alone, unless it was disturbed. C3 the query by our reference. C2 the last record where it is ours and was stated to
-// us, or where no other sale came between it and a mark that was known; an unchanged mark. In every class a sum that
-// is not what was asked, unless a tip explains it that the terminal names. A terminal that reverses what was not
-// acknowledged (C4) shows that in the record or the query.
-func (s *Shop) undecidable(p bridge.Payment, at time.Time) string {
-	place := s.place(p.Terminal)
-	t := s.ledgerOf(place)
-	var sale *terminal.Entry
-	if c := t.captured(p.UUID); len(c) > 0 {
-		sale = &c[0]
-	}
-	ours := sale != nil && p.Seen != nil && p.Seen.AuthCode == sale.AuthCode
-	switch {
-	case p.Driver == "":
-		return ""
-	case p.Evidence.Has(terminal.C0):
-		return "nothing can be read"
-	case sale != nil && (sale.Currency != eur.Code || sale.Minor < p.Amount.Minor):
-		return "another sum or currency"
-	case sale != nil && sale.Minor > p.Amount.Minor && (!ours || p.Seen.ExtraMinor != sale.Minor-p.Amount.Minor):
-		return "a larger sum that nothing explains"
-	case !p.Evidence.Has(terminal.C2) && !p.Evidence.Has(terminal.C3):
-		if s.disturbed(place, p.Received.Add(-time.Minute), at) {
-			return "only the dialogue tells, and it was disturbed"
-		}
-		return ""
-	case p.Evidence.Has(terminal.C3):
-		return ""
-	}
-	return unclearRecord(p, at, t.ledger, sale, ours)
-}
-
-// disturbed tells whether anything but a plain payment went on at a terminal.
-func (s *Shop) disturbed(p *place, from, to time.Time) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return p.noise > 0 || slices.ContainsFunc(p.hurt, func(t time.Time) bool { return !t.Before(from) && !t.After(to) })
-}
-
-var digits = regexp.MustCompile(`[0-9A-Za-z]+`)
-
-// unclearRecord tells why the one-slot record of the last transaction does not decide.
-func unclearRecord(p bridge.Payment, at time.Time, ledger []terminal.Entry, sale *terminal.Entry, ours bool) string {
-	fields := digits.FindAllString(string(p.Mark), -1)
-	var last, marked *terminal.Entry
-	foreign, before := false, false
-	for i := range ledger {
-		e := &ledger[i]
-		if e.At.After(at) || !e.Captured {
-			continue
-		}
-		last = e
-		before = before || e.At.Before(p.Armed)
-		if slices.Contains(fields, e.Sequence) {
-			marked, foreign = e, false
-			continue
-		}
-		foreign = foreign || e.Manual
-	}
-	switch {
-	case sale != nil && ours && last != nil && last.Sequence == sale.Sequence:
-		return ""
-	case !p.Mark.Known() && !before:
-		return "the terminal had no transaction before it"
-	case !p.Mark.Known():
-		return ""
-	case marked == nil:
-		return "the mark is not in the ledger any more"
-	case foreign:
-		return "another sale at the terminal"
-	case sale != nil && !ours && !follows(marked.Sequence, sale.Sequence):
-		return "the numbers do not follow each other, since payments that came to nothing used some up"
-	}
-	return ""
-}
-
-// follows tells whether b is the number after a.
-func follows(a, b string) bool {
-	x, errX := strconv.Atoi(a)
-	y, errY := strconv.Atoi(b)
-	return errX == nil && errY == nil && y == x+1
 }

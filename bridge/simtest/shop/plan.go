@@ -64,7 +64,7 @@ type act struct {
 
 // place is a terminal of the plan.
 type placePlan struct {
-	driver  int
+	model   model
 	link    terminal.LinkKind
 	think   time.Duration
 	noise   float64 // bit error rate
@@ -98,13 +98,14 @@ var (
 )
 
 // newPlan draws the plan of a seed. The most is how many payments it has.
-func newPlan(seed uint64, all []terminal.Driver, most int) plan {
+func newPlan(seed uint64, all []model, most int) plan {
 	d := dice{rand.New(rand.NewPCG(seed, 0x5109))}
 	p := plan{seed: seed, basic: d.chance(30), faulty: []int{0, 15, 40}[d.IntN(3)]}
 	n := min(12+d.IntN(49), most)
 	places := 1 + d.IntN(3)
 	for i := range places {
-		p.places = append(p.places, newPlace(d, all, i, n/places+btoi(i < n%places)))
+		m := all[(seed+4*uint64(i))%uint64(len(all))] // shops of seeds in a row have every one
+		p.places = append(p.places, newPlace(d, m, i, n/places+btoi(i < n%places)))
 	}
 	day := len(p.places[0].visits)
 	p.restarts = newRestarts(d, day)
@@ -183,16 +184,9 @@ const atTouch = "die at touch"
 // touches draws a number whose bits are as likely to be few as many.
 func touches(d dice, bits int) int64 { return d.Int64N(2 << d.IntN(bits)) }
 
-func newPlace(d dice, all []terminal.Driver, i, visits int) placePlan {
-	p := placePlan{driver: d.IntN(len(all)), think: d.between(10*time.Millisecond, 3*time.Second), before: d.chance(90)}
-	driver := all[p.driver]
-	p.link = terminal.LinkKind(d.IntN(2))
-	switch {
-	case driver.Line.TCPPort == 0:
-		p.link = terminal.Serial
-	case driver.Line.Baud == 0:
-		p.link = terminal.TCP
-	}
+func newPlace(d dice, m model, i, visits int) placePlan {
+	p := placePlan{model: m, think: d.between(10*time.Millisecond, 3*time.Second), before: d.chance(90)}
+	p.link = m.links[d.IntN(len(m.links))]
 	if p.link == terminal.Serial { // TCP has check sums of its own
 		p.noise = []float64{0, 0, 1e-6, 1e-5}[d.IntN(4)]
 	}
@@ -251,7 +245,7 @@ func (p plan) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d, basic auth %v, %d of 100 notices meet a fault\n", p.seed, p.basic, p.faulty)
 	for i, pl := range p.places {
-		fmt.Fprintf(&b, "terminal t%d: driver %d over %s, think %s, noise %g, a sale before %v\n", i+1, pl.driver, pl.link, pl.think, pl.noise, pl.before)
+		fmt.Fprintf(&b, "terminal t%d: %s over %s, think %s, noise %g, a sale before %v\n", i+1, pl.model.name, pl.link, pl.think, pl.noise, pl.before)
 		for _, v := range pl.visits {
 			fmt.Fprintf(&b, "  %+v\n", v)
 		}

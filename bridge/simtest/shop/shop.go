@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -22,8 +21,6 @@ import (
 	"tillbridge/terminal/simulate"
 )
 
-var eur = terminal.Currency{Code: "EUR", Numeric: 978, Digits: 2}
-
 // storyLines is how many lines of its story a shop keeps.
 const storyLines = 20_000
 
@@ -33,6 +30,7 @@ type Figures struct {
 	Faults, Restarts, Deaths, Sleeps               int
 	Approved, Denied, Holds                        int
 	Why                                            map[string]int // of the holds
+	Models                                         map[string]int // payments by kind of terminal
 }
 
 // Add adds what happened in another shop.
@@ -57,15 +55,19 @@ func (f *Figures) Add(o Figures) {
 		*x.to += x.n
 	}
 	for why, n := range o.Why {
-		f.why(why, n)
+		plus(&f.Why, why, n)
+	}
+	for name, n := range o.Models {
+		plus(&f.Models, name, n)
 	}
 }
 
-func (f *Figures) why(why string, n int) {
-	if f.Why == nil {
-		f.Why = map[string]int{}
+// plus adds to a count that may not be there yet.
+func plus(counts *map[string]int, what string, n int) {
+	if *counts == nil {
+		*counts = map[string]int{}
 	}
-	f.Why[why] += n
+	(*counts)[what] += n
 }
 
 // Shop is everything that outlives a bridge: terminals, MGR, the network, the folder of the journal, the people.
@@ -108,12 +110,12 @@ type place struct {
 	placePlan
 	shop     *Shop
 	name     string
-	driver   terminal.Driver
 	sim      terminal.Simulator
 	clerk    *clerk
 	begun    []chan struct{} // of each visit, closed when it begins
 	scripted []scripted      // under shop.mu: the scripts that were set
-	hurt     []time.Time     // under shop.mu
+	harms    []harm          // under shop.mu
+	closes   []time.Time     // under shop.mu: the ends of day at the terminal itself
 
 	mu      sync.Mutex
 	line    *simulate.PipeEnd // the newest
@@ -127,8 +129,14 @@ type scripted struct {
 	script string
 }
 
+// harm is something that disturbs the dialogue at a terminal, and how long.
+type harm struct {
+	from, to time.Time
+	what     string
+}
+
 // newShop makes the shop of a plan, without a bridge.
-func newShop(p plan, folder string, drivers []terminal.Driver, w wiring, tracing bool) (*Shop, error) {
+func newShop(p plan, folder string, w wiring, tracing bool) (*Shop, error) {
 	s := &Shop{plan: p, wiring: w, folder: folder, start: time.Now(), network: newNetwork(), pays: map[string]*pay{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.log = slog.New(slog.DiscardHandler)
@@ -151,7 +159,7 @@ func newShop(p plan, folder string, drivers []terminal.Driver, w wiring, tracing
 		return a
 	})
 	for i, pl := range p.places {
-		one, err := newPlaceAt(s, pl, i, drivers[pl.driver])
+		one, err := newPlaceAt(s, pl, i)
 		if err != nil {
 			return nil, err
 		}
@@ -167,12 +175,13 @@ func untimed(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-func newPlaceAt(s *Shop, pl placePlan, i int, d terminal.Driver) (*place, error) {
-	sim, err := d.Simulate(terminal.SimulatorOptions{Currency: eur, Outcome: simulate.Approved, Think: pl.think})
+func newPlaceAt(s *Shop, pl placePlan, i int) (*place, error) {
+	m := pl.model
+	sim, err := m.driver.Simulate(terminal.SimulatorOptions{Currency: m.currency, Outcome: simulate.Approved, Think: pl.think, Options: m.simulator})
 	if err != nil {
 		return nil, err
 	}
-	p := &place{placePlan: pl, shop: s, name: fmt.Sprint("t", i+1), driver: d, sim: sim, clerk: s.newClerk()}
+	p := &place{placePlan: pl, shop: s, name: fmt.Sprint("t", i+1), sim: sim, clerk: s.newClerk()}
 	for range pl.visits {
 		p.begun = append(p.begun, make(chan struct{}))
 	}
@@ -186,111 +195,46 @@ func newPlaceAt(s *Shop, pl placePlan, i int, d terminal.Driver) (*place, error)
 
 // terminal is the place in the settings of a bridge.
 func (p *place) terminal(h *house) till.Terminal {
-	d := p.driver
+	d := p.model.driver.With(p.model.options)
 	if w := p.shop.wiring.driver; w != nil {
 		d = w(d)
 	}
-	var options any
-	if d.Options != nil {
-		options = d.Options()
-	}
 	return till.Terminal{
-		Name: p.name, Driver: d, Options: options, Currency: eur, Line: "memory", Link: p.link,
+		Name: p.name, Driver: d, Options: p.model.options, Currency: p.model.currency, Line: "memory", Link: p.link,
 		Dial: func(ctx context.Context) (terminal.Port, error) { return p.dial(ctx, h.mains) },
 	}
 }
 
-// dial opens the line, as far as cable and power are there.
-func (p *place) dial(_ context.Context, m *mains) (port terminal.Port, err error) {
-	err = m.do("dial", func() error {
-		face := p.sim.Face()
-		if !face.Cabled || p.link == terminal.TCP && !face.Powered {
-			return errors.New("nothing answers")
-		}
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		mine, theirs := simulate.Pipe()
-		p.line = mine
-		p.dials++
-		p.open++
-		p.serving.Go(func() {
-			_ = p.sim.Serve(p.shop.ctx, theirs, p.link) // how a line ended is the terminal's story
-		})
-		var line terminal.Port = mine
-		if p.noise > 0 {
-			line = &quietable{noisy: simulate.Noise(mine, p.noise, mix(p.shop.plan.seed, p.dials)), still: mine, calm: &p.shop.calm}
-		}
-		forget := m.onDeath(func() { _ = mine.Close() })
-		port = &wire{Port: line, mains: m, leave: sync.OnceFunc(func() {
-			forget()
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			p.open--
-		})}
-		return nil
-	})
-	if err != nil && port != nil { // it died over it
-		_ = port.Close()
-		port = nil
-	}
-	return port, err
-}
-
-// quietable is a noisy line that falls quiet when faults stop.
-type quietable struct {
-	noisy terminal.Port
-	still *simulate.PipeEnd
-	calm  *atomic.Bool
-}
-
-func (q *quietable) port() terminal.Port {
-	if q.calm.Load() {
-		return q.still
-	}
-	return q.noisy
-}
-
-func (q *quietable) Read(b []byte) (int, error)        { return q.port().Read(b) }
-func (q *quietable) Write(b []byte) (int, error)       { return q.port().Write(b) }
-func (q *quietable) Close() error                      { return q.still.Close() }
-func (q *quietable) SetReadDeadline(t time.Time) error { return q.still.SetReadDeadline(t) }
-func (q *quietable) Gone() <-chan struct{}             { return q.still.Gone() }
-
-// lines is how many lines the bridge holds open.
-func (p *place) lines() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.open
-}
-
-// cut breaks the line that there is.
-func (p *place) cut() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.line != nil {
-		p.line.Cut()
-	}
-}
-
-// press does something at the terminal, and notes a script.
+// press does something at the terminal, and notes a script and an end of day.
 func (p *place) press(action string) {
 	if err := p.sim.Press(action); err != nil {
 		p.shop.say("%s: %s: %v", p.name, action, err)
 		return
 	}
 	p.shop.say("%s: %s", p.name, action)
-	if slices.Contains(p.sim.Outcomes(), action) || action == simulate.PressByHand {
-		p.shop.mu.Lock()
-		defer p.shop.mu.Unlock()
+	p.shop.mu.Lock()
+	defer p.shop.mu.Unlock()
+	switch {
+	case action == simulate.PressEndOfDay:
+		p.closes = append(p.closes, time.Now())
+	case slices.Contains(p.sim.Outcomes(), action) || action == simulate.PressByHand:
 		p.scripted = append(p.scripted, scripted{time.Now(), action})
 	}
 }
 
-// disturb notes that the terminal or its line was disturbed.
-func (p *place) disturb() {
+// disturb notes that the dialogue at a terminal is disturbed from now on, for a while.
+func (p *place) disturb(what string, while time.Duration) {
 	p.shop.mu.Lock()
 	defer p.shop.mu.Unlock()
-	p.hurt = append(p.hurt, time.Now())
+	now := time.Now()
+	p.harms = append(p.harms, harm{now, now.Add(while), what})
+}
+
+// disturbAll notes that the dialogues at all terminals are disturbed at this moment.
+func (s *Shop) disturbAll(what string) {
+	for _, p := range s.places {
+		p.disturb(what, 0)
+	}
 }
 
 // serveMGR serves MGR's notify address, and looks at each notice before MGR does.

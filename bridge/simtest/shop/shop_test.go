@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"runtime"
 	"slices"
@@ -13,14 +14,12 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"tillbridge/drivers"
-	"tillbridge/terminal"
 )
 
 var (
 	shopPayments = flag.Int("shop-payments", 300, "number of payments to simulate in whole shops; 1 plays one shop and tells its story")
 	shopFirst    = flag.Uint64("shop-first", 1, "the first seed")
+	shopOnly     = flag.String("shop-only", "", "the kinds of terminal, names with commas between; empty for all")
 )
 
 // outcome is what a shop came to.
@@ -29,17 +28,6 @@ type outcome struct {
 	figures    Figures
 	violations []string
 	story      string
-}
-
-// judged are the drivers for which the shop's judge knows when their terminal's evidence decides: ZVT alone so far. A
-// shop charges euros. The others are judged by the battery (terminal/drivertest), and are not here yet.
-func judged() (all []terminal.Driver) {
-	for _, d := range drivers.All() {
-		if d.Name == "zvt" {
-			all = append(all, d)
-		}
-	}
-	return all
 }
 
 // scratch is a folder for journals, in memory where the system has one: what is tested here is the order of things
@@ -55,7 +43,7 @@ func scratch(t *testing.T) string {
 }
 
 // playShop plays the shop of a seed in a bubble of its own.
-func playShop(t *testing.T, dir string, seed uint64, most int, w wiring, tracing bool) (o outcome) {
+func playShop(t *testing.T, dir string, seed uint64, all []model, most int, w wiring, tracing bool) (o outcome) {
 	folder, err := os.MkdirTemp(dir, "shop-")
 	if err != nil {
 		t.Fatal(err)
@@ -71,8 +59,7 @@ func playShop(t *testing.T, dir string, seed uint64, most int, w wiring, tracing
 		}
 	}()
 	synctest.Test(t, func(t *testing.T) {
-		all := judged()
-		if s, err = newShop(newPlan(seed, all, most), folder, all, w, tracing); err != nil {
+		if s, err = newShop(newPlan(seed, all, most), folder, w, tracing); err != nil {
 			t.Fatal(err)
 		}
 		s.Play()
@@ -109,9 +96,12 @@ func TestShops(t *testing.T) {
 	if testing.Short() {
 		wanted = min(wanted, 80)
 	}
-	begun, before := time.Now(), memory()
+	begun, before := time.Now(), inUse()
 	goroutines := runtime.NumGoroutine()
-	dir := scratch(t)
+	dir, all := scratch(t), models(t)
+	if *shopOnly != "" {
+		all = slices.DeleteFunc(slices.Clone(all), func(m model) bool { return !slices.Contains(strings.Split(*shopOnly, ","), m.name) })
+	}
 	var next, made atomic.Uint64
 	next.Store(*shopFirst)
 	y := &tally{}
@@ -120,7 +110,7 @@ func TestShops(t *testing.T) {
 			t.Run("shop", func(t *testing.T) {
 				t.Parallel()
 				for made.Load() < uint64(wanted) {
-					o := playShop(t, dir, next.Add(1)-1, 60, wiring{}, wanted == 1)
+					o := playShop(t, dir, next.Add(1)-1, all, 60, wiring{}, wanted == 1)
 					made.Add(uint64(o.figures.Payments))
 					if wanted == 1 {
 						t.Log("\n" + o.story)
@@ -141,29 +131,37 @@ func TestShops(t *testing.T) {
 		if i < told && wanted > 1 {
 			story = o.story + "\n"
 		}
-		t.Errorf("seed %d:\n%s\n%sagain: go test ./bridge/simtest/shop -run TestShops -shop-first %d -shop-payments 1 -v",
-			o.seed, strings.Join(o.violations, "\n"), story, o.seed)
+		t.Errorf("seed %d:\n%s\n%sagain: go test ./bridge/simtest/shop -run TestShops -shop-first %d -shop-only '%s' -shop-payments 1 -v",
+			o.seed, strings.Join(o.violations, "\n"), story, o.seed, *shopOnly)
 	}
 	// A bubble itself fails where one of its goroutines stays; a few of the runtime's own may have come meanwhile.
 	if n := runtime.NumGoroutine(); n > goroutines+16 && len(y.broken) == 0 {
 		t.Errorf("%d goroutines before, %d after", goroutines, n)
 	}
-	grown := memory() - before
+	grown := inUse() - before
 	if grown > 64<<20 {
 		t.Errorf("the memory in use has grown by %d MiB", grown>>20)
 	}
 	f := y.total
-	t.Logf("holds: %v", f.Why)
+	t.Logf("holds:\n%s", strings.Join(counts(f.Why, "  %[2]d %[1]s"), "\n"))
 	if wanted >= 2000 && min(f.Restarts-f.Deaths, f.Deaths, f.Sleeps, f.Repeats, f.Refused, f.Approved, f.Denied, f.Holds) == 0 {
 		t.Errorf("something never happened: %+v", f)
 	}
 	t.Logf("note: whole shops: %d shops, %d payments, %d webhooks, %d of them repeated and %d refused, %d faults, %d restarts, %d of them deaths, %d sleeps, "+
-		"%d approved, %d denied, %d holds, %d broken, %.1f s", y.shops, f.Payments, f.Webhooks, f.Repeats, f.Refused, f.Faults, f.Restarts, f.Deaths, f.Sleeps,
-		f.Approved, f.Denied, f.Holds, len(y.broken), time.Since(begun).Seconds())
+		"%d approved, %d denied, %d holds, %d broken, %.1f s; payments by terminal: %s", y.shops, f.Payments, f.Webhooks, f.Repeats, f.Refused, f.Faults, f.Restarts, f.Deaths, f.Sleeps,
+		f.Approved, f.Denied, f.Holds, len(y.broken), time.Since(begun).Seconds(), strings.Join(counts(f.Models, "%s %d"), ", "))
 }
 
-// memory is what is in use after everything unused was given back.
-func memory() int64 {
+// counts writes counts by name.
+func counts(of map[string]int, format string) (lines []string) {
+	for _, what := range slices.Sorted(maps.Keys(of)) {
+		lines = append(lines, fmt.Sprintf(format, what, of[what]))
+	}
+	return lines
+}
+
+// inUse is what is in use after everything unused was given back.
+func inUse() int64 {
 	var m runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&m)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"sync"
 	"testing"
 
@@ -21,19 +22,22 @@ import (
 type planted struct {
 	name   string
 	wiring wiring
-	found  string // a pattern of the violation
+	found  string   // a pattern of the violation
+	only   []memory // of the terminals; nil for all
 }
 
 // zoo are the planted mistakes.
 func zoo() []planted {
 	return []planted{
-		{"MGR is told before the commit", wiring{journal: tellsFirst}, `^I8: .*MGR is told .* while the journal says`},
-		{"a result is acknowledged that was not stored", wiring{driver: sessions(forgetful)}, `^I8: .*its result was acknowledged, and the journal never had it`},
-		{"a repeated webhook is a new order", wiring{desk: sellsAgain}, `^I(1|11): `},
-		{"202 comes before the journal", wiring{desk: answersFirst}, `^I8: .*202 was answered and the journal does not have`},
-		{"a broken dialogue counts as refused", wiring{driver: sessions(pessimist)}, `^I2: .*MGR was told DENIED`},
-		{"a sale is sent again after silence", wiring{driver: sessions(stubborn)}, `^I1: .*captured 2 times`},
-		{"a goroutine stays behind", wiring{stopped: leaves}, `^I12: .*(deadlock|blocked)`},
+		{"MGR is told before the commit", wiring{journal: tellsFirst}, `^I8: .*MGR is told .* while the journal says`, nil},
+		{"a result is acknowledged that was not stored", wiring{driver: sessions(forgetful, recovers)}, `^I8: .*its result was acknowledged, and the journal never had it`, nil},
+		{"a repeated webhook is a new order", wiring{desk: sellsAgain}, `^I(1|11): `, nil},
+		{"202 comes before the journal", wiring{desk: answersFirst}, `^I8: .*202 was answered and the journal does not have`, nil},
+		{"a broken dialogue counts as refused", wiring{driver: sessions(pessimist, recovers)}, `^I2: .*MGR was told DENIED`, nil},
+		{"a sale is sent again after silence", wiring{driver: sessions(stubborn, recovers)}, `^I1: .*captured 2 times`, nil},
+		{"a terminal's memory is not asked", wiring{driver: sessions(pays, lazy)}, `^I16: .*although the evidence of (ecr17|pax|telium-uk|transbank|zvt)`, nil},
+		{"a refusal in the dialogue is doubted", wiring{driver: sessions(doubtful, recovers)}, `^I16: .*although the evidence of (caisseap|telium-fr)`, []memory{remembersNothing}},
+		{"a goroutine stays behind", wiring{stopped: leaves}, `^I12: .*(deadlock|blocked)`, nil},
 	}
 }
 
@@ -42,21 +46,42 @@ func TestZoo(t *testing.T) {
 	dir := scratch(t)
 	for _, z := range zoo() {
 		t.Run(z.name, func(t *testing.T) {
-			right := regexp.MustCompile(z.found)
-			payments := 0
-			for seed := uint64(1); seed <= 40; seed++ {
-				o := playShop(t, dir, seed, 25, z.wiring, false)
-				payments += o.figures.Payments
-				for _, v := range o.violations {
-					if right.MatchString(v) {
-						t.Logf("note: %s: found after %d payments: %s", z.name, payments, v[:min(len(v), 200)])
-						return
-					}
-				}
-			}
-			t.Errorf("not found in %d payments", payments)
+			t.Parallel()
+			z.find(t, dir, models(t), 25)
 		})
 	}
+}
+
+// TestZooOfEach plays shops with one kind of terminal only, and the same mistake in each one's driver: every ledger is read right.
+func TestZooOfEach(t *testing.T) {
+	dir := scratch(t)
+	z := planted{"an approval is read as a refusal", wiring{driver: sessions(blind, recovers)}, `^I2: .*MGR was told DENIED`, nil}
+	for _, m := range models(t) {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			z.find(t, dir, []model{m}, 6)
+		})
+	}
+}
+
+// find plays shops of so many payments at most until the mistake is found, 40 at most.
+func (z planted) find(t *testing.T, dir string, all []model, most int) {
+	if z.only != nil {
+		all = slices.DeleteFunc(slices.Clone(all), func(m model) bool { return !slices.Contains(z.only, m.tells.memory) })
+	}
+	right := regexp.MustCompile(z.found)
+	payments := 0
+	for seed := uint64(1); seed <= 40; seed++ {
+		o := playShop(t, dir, seed, all, most, z.wiring, false)
+		payments += o.figures.Payments
+		for _, v := range o.violations {
+			if right.MatchString(v) {
+				t.Logf("note: %s: found after %d payments: %s", z.name, payments, v[:min(len(v), 200)])
+				return
+			}
+		}
+	}
+	t.Errorf("not found in %d payments", payments)
 }
 
 // journalThat is a journal whose Append goes wrong.
@@ -121,35 +146,71 @@ func answersFirst(h *house, d webhook.Desk) webhook.Desk {
 
 func leaves(*house) { go func() { select {} }() }
 
-// session is a session whose Pay goes wrong.
+type (
+	payFunc     func(context.Context, terminal.Session, terminal.Request, terminal.Till) (terminal.Result, error)
+	recoverFunc func(context.Context, terminal.Session, terminal.Attempt) (terminal.Result, error)
+)
+
+// session is a session whose Pay or Recover goes wrong.
 type session struct {
 	terminal.Session
-	terminal.Marker
-	terminal.Canceller
-	terminal.Identifier
-	pay func(context.Context, terminal.Session, terminal.Request, terminal.Till) (terminal.Result, error)
+	pay payFunc
+	ask recoverFunc
 }
 
 func (s session) Pay(ctx context.Context, r terminal.Request, t terminal.Till) (terminal.Result, error) {
 	return s.pay(ctx, s.Session, r, t)
 }
 
-// sessions puts a wrong Pay into a driver's sessions, those of a driver that has what the till asks for.
-func sessions(pay func(context.Context, terminal.Session, terminal.Request, terminal.Till) (terminal.Result, error)) func(terminal.Driver) terminal.Driver {
+func (s session) Recover(ctx context.Context, a terminal.Attempt) (terminal.Result, error) {
+	return s.ask(ctx, s.Session, a)
+}
+
+// sessions puts a wrong Pay or Recover into a driver's sessions, which keep what else the till asks for.
+func sessions(pay payFunc, ask recoverFunc) func(terminal.Driver) terminal.Driver {
 	return func(d terminal.Driver) terminal.Driver {
 		open := d.Open
 		d.Open = func(ctx context.Context, e terminal.Env, options any) (terminal.Session, error) {
 			s, err := open(ctx, e, options)
-			m, marks := s.(terminal.Marker)
-			c, cancels := s.(terminal.Canceller)
-			i, tells := s.(terminal.Identifier)
-			if err != nil || !marks || !cancels || !tells {
-				return s, err
+			if err != nil {
+				return nil, err
 			}
-			return session{s, m, c, i, pay}, nil
+			return able(s, session{s, pay, ask}), nil
 		}
 		return d
 	}
+}
+
+// pays and recovers are as they should be.
+func pays(ctx context.Context, s terminal.Session, r terminal.Request, t terminal.Till) (terminal.Result, error) {
+	return s.Pay(ctx, r, t)
+}
+
+func recovers(ctx context.Context, s terminal.Session, a terminal.Attempt) (terminal.Result, error) {
+	return s.Recover(ctx, a)
+}
+
+// able gives a session the abilities of another.
+func able(of, s terminal.Session) terminal.Session {
+	m, marks := of.(terminal.Marker)
+	i, tells := of.(terminal.Identifier)
+	c, cancels := of.(terminal.Canceller)
+	switch {
+	case marks && tells && cancels:
+		return struct {
+			terminal.Session
+			terminal.Marker
+			terminal.Identifier
+			terminal.Canceller
+		}{s, m, i, c}
+	case marks && tells:
+		return struct {
+			terminal.Session
+			terminal.Marker
+			terminal.Identifier
+		}{s, m, i}
+	}
+	return s
 }
 
 // forgetfulTill says of a result that it is durable, and has not stored it.
@@ -170,10 +231,30 @@ func pessimist(ctx context.Context, s terminal.Session, r terminal.Request, t te
 	return out, err
 }
 
+func blind(ctx context.Context, s terminal.Session, r terminal.Request, t terminal.Till) (terminal.Result, error) {
+	out, err := s.Pay(ctx, r, forgetfulTill{t})
+	if err == nil && out.Outcome == terminal.Approved {
+		out.Outcome, out.Proof = terminal.Declined, terminal.Refused
+	}
+	return out, err
+}
+
 func stubborn(ctx context.Context, s terminal.Session, r terminal.Request, t terminal.Till) (terminal.Result, error) {
 	out, err := s.Pay(ctx, r, t)
 	if err != nil && !errors.Is(err, terminal.ErrNotSent) && ctx.Err() == nil {
 		return s.Pay(ctx, r, t)
+	}
+	return out, err
+}
+
+func lazy(context.Context, terminal.Session, terminal.Attempt) (terminal.Result, error) {
+	return terminal.Result{Text: "The terminal was not asked."}, nil
+}
+
+func doubtful(ctx context.Context, s terminal.Session, r terminal.Request, t terminal.Till) (terminal.Result, error) {
+	out, err := s.Pay(ctx, r, t)
+	if err == nil && out.Outcome == terminal.Declined {
+		return terminal.Result{}, errors.New("the terminal refused, and who knows")
 	}
 	return out, err
 }

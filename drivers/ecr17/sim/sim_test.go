@@ -1,92 +1,30 @@
 package sim
 
 import (
-	"encoding/hex"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
 	"tillbridge/terminal/simulate"
 	"tillbridge/terminal/wire"
 )
 
 var euro = terminal.Currency{Code: "EUR", Numeric: 978, Digits: 2}
 
-// bytesOf reads the rows of ecr17 by their id, or skips the test where there is no table.
-func bytesOf(t *testing.T) map[string][]byte {
-	t.Helper()
-	dir := os.Getenv("TILLBRIDGE_VECTORS")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "..", "shared", "vectors")
-	}
-	file := filepath.Join(dir, "ecr.tsv")
-	table, err := os.ReadFile(file)
-	if err != nil {
-		t.Skipf("no test vectors in %s: set TILLBRIDGE_VECTORS to their folder", file)
-	}
-	out := map[string][]byte{}
-	for line := range strings.Lines(string(table)) {
-		c := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-		if len(c) != 8 || c[0] != "ecr17" && c[0] != "iself" {
-			continue
-		}
-		raw, err := hex.DecodeString(c[5])
-		if err != nil {
-			t.Fatal(err)
-		}
-		out[c[1]] = raw
-	}
-	return out
-}
-
-// converse plays a terminal on a line and says bytes to it; it returns what it hears until a minute of silence.
+// converse says bytes to a terminal.
 func converse(t *testing.T, o terminal.SimulatorOptions, presses []string, say ...[]byte) (heard string, face terminal.Face) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		o.Currency = euro
-		s, err := New(o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, p := range presses {
-			if err := s.Press(p); err != nil {
-				t.Fatal(err)
-			}
-		}
-		near, far := simulate.Pipe()
-		over := make(chan error, 1)
-		go func() { over <- s.Serve(t.Context(), far, terminal.Serial) }()
-		for _, b := range say {
-			if _, err := near.Write(b); err != nil {
-				t.Fatal(err)
-			}
-			if err := near.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
-				t.Fatal(err)
-			}
-			for buf := make([]byte, 4096); ; {
-				n, err := near.Read(buf)
-				heard += string(buf[:n])
-				if err != nil {
-					break
-				}
-			}
-		}
-		face = s.Face()
-		_ = near.Close()
-		<-over
-	})
-	return heard, face
+	o.Currency = euro
+	return drivertest.Converse(t, func() (terminal.Simulator, error) { return New(o) }, terminal.Serial, presses, nil, say...)
 }
 
 // TestVectors says the rows of the register to the terminal, which has the number that they name, and compares the rows of terminals
 // with what it says.
 func TestVectors(t *testing.T) {
-	rows := bytesOf(t)
+	rows := drivertest.ByID(drivertest.Vectors(t, 44, []string{"ecr.tsv"}, "ecr17", "iself"))
 	answered := 0
 	const ack, nak = "\x06\x03\x7a", "\x15\x03\x69"
 	sale, again := []string{simulate.PressManualSale + ":12345"}, 3
@@ -105,18 +43,19 @@ func TestVectors(t *testing.T) {
 		"E1-FULL": {want: ack}, "E0-FULL": {want: ack}, "R-FULL": {want: ack + "\x02123456780S"}, "H-FULL": {want: nak}, "t-captured": {want: nak},
 		"ack": {}, "nak": {}, "ack-78": {}, "ack-79": {}, "ack-7b": {}, "ack-7c": {}, "H-none": {want: nak},
 	} {
-		raw, ok := rows[id]
+		row, ok := rows[id]
 		if !ok {
 			t.Errorf("the table has no row %s", id)
 			continue
 		}
 		o := terminal.SimulatorOptions{Outcome: simulate.Approved, TerminalID: "12345678", Options: Options{LRC: c.lrc}}
-		heard, face := converse(t, o, c.presses, raw)
+		heard, face := converse(t, o, c.presses, row.Raw)
 		if !strings.HasPrefix(heard, c.want) || c.want == "" && heard != "" {
 			t.Errorf("%s: %q, want %q", id, heard, c.want)
 		}
 		if c.answer != "" {
-			body := string(rows[c.answer][1 : len(rows[c.answer])-2])
+			answer := rows[c.answer].Raw
+			body := string(answer[1 : len(answer)-2])
 			if c.answer == "s-ans" {
 				body = body[:20] + "0101000000" + body[30:]
 			}
@@ -140,7 +79,7 @@ func TestVectors(t *testing.T) {
 	}
 	// A row of another coverage is damaged for the usual terminal.
 	for _, id := range []string{"P-NOSTX", "P-MSG", "P-NOETX", "X-MSG"} {
-		if heard, face := converse(t, terminal.SimulatorOptions{Outcome: simulate.Approved}, nil, rows[id]); heard != nak || len(face.Ledger) != 0 {
+		if heard, face := converse(t, terminal.SimulatorOptions{Outcome: simulate.Approved}, nil, rows[id].Raw); heard != nak || len(face.Ledger) != 0 {
 			t.Errorf("%s, for another coverage: %q", id, heard)
 		}
 	}

@@ -1,79 +1,30 @@
 package sim
 
 import (
-	"encoding/hex"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
 	"tillbridge/terminal/simulate"
 )
 
-// table reads the rows of this protocol by their id, or skips the test where there is no table.
-func table(t *testing.T) map[string][]byte {
-	t.Helper()
-	dir := os.Getenv("TILLBRIDGE_VECTORS")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "..", "shared", "vectors")
-	}
-	text, err := os.ReadFile(filepath.Join(dir, "official.tsv"))
-	if err != nil {
-		t.Skipf("no test vectors in %s: set TILLBRIDGE_VECTORS to their folder", dir)
-	}
-	out := map[string][]byte{}
-	for line := range strings.Lines(string(text)) {
-		if c := strings.Split(strings.TrimSuffix(line, "\n"), "\t"); c[0] == "pax" {
-			raw, err := hex.DecodeString(c[4])
-			if err != nil {
-				t.Fatal(err)
-			}
-			out[c[1]] = raw
-		}
-	}
-	return out
-}
-
-// converse says bytes to a terminal and returns what it says, each reply acknowledged with the digit 6 as one program does, and its
+// converse says bytes to a terminal, each reply acknowledged with the digit 6 as one program does, and returns what it says and its
 // ledger.
 func converse(t *testing.T, say ...[]byte) (heard string, ledger []terminal.Entry) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		s, err := New(terminal.SimulatorOptions{Outcome: simulate.Approved})
-		if err != nil {
-			t.Fatal(err)
-		}
-		near, far := simulate.Pipe()
-		over := make(chan error, 1)
-		go func() { over <- s.Serve(t.Context(), far, terminal.Serial) }()
-		for _, b := range say {
-			if _, err := near.Write(b); err != nil {
-				t.Fatal(err)
-			}
-			_ = near.SetReadDeadline(time.Now().Add(time.Minute))
-			for buf := make([]byte, 4096); ; {
-				n, err := near.Read(buf)
-				heard += string(buf[:n])
-				if err != nil {
-					break
-				}
-				if strings.Contains(string(buf[:n]), "\x03") {
-					_, _ = near.Write([]byte("6"))
-				}
-			}
-		}
-		ledger = s.Face().Ledger
-		_ = near.Close()
-		<-over
-	})
-	return heard, ledger
+	answer := func(heard string) string { return strings.Repeat("6", min(1, strings.Count(heard, "\x03"))) }
+	heard, face := drivertest.Converse(t, func() (terminal.Simulator, error) {
+		return New(terminal.SimulatorOptions{Outcome: simulate.Approved})
+	}, terminal.Serial, nil, answer, say...)
+	return heard, face.Ledger
 }
 
 func TestVectors(t *testing.T) {
-	all := table(t)
+	all := map[string][]byte{}
+	for _, v := range drivertest.Vectors(t, 22, []string{"official.tsv"}, "pax") {
+		all[v.ID] = v.Raw
+	}
 	const ack, nak, eot = "\x06", "\x15", "\x04"
 	said := 0
 	for id, c := range map[string]struct {

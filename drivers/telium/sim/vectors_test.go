@@ -1,49 +1,28 @@
 package sim
 
 import (
-	"encoding/hex"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
 	"tillbridge/terminal/simulate"
 	"tillbridge/terminal/wire"
 )
 
 // TestVectors reads every request of the tables and writes every answer of them.
 func TestVectors(t *testing.T) {
-	dir := os.Getenv("TILLBRIDGE_VECTORS")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "..", "shared", "vectors")
-	}
 	requests, answers := 0, 0
-	for file, column := range map[string]int{"ecr.tsv": 5, "official.tsv": 4} {
-		table, err := os.ReadFile(filepath.Join(dir, file))
-		if err != nil {
-			t.Skipf("no test vectors in %s: set TILLBRIDGE_VECTORS to their folder", dir)
-		}
-		for line := range strings.Lines(string(table)) {
-			c := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-			if c[0] != "telium-fr" && c[0] != "telium-uk" && c[0] != "ingenico-gp" || c[1] == "fr-badlrc" {
-				continue
-			}
-			raw, err := hex.DecodeString(c[column])
-			if err != nil {
-				t.Fatal(err)
-			}
-			body := bodyOf(raw)
-			switch {
-			case body == "" || strings.HasPrefix(body, "<"):
-			case c[4] == "ECR>TPE" || c[3] == "ecr>pos":
-				checkRequest(t, c[1], body)
-				requests++
-			default:
-				checkAnswer(t, c[1], body)
-				answers++
-			}
+	for _, v := range drivertest.Vectors(t, 89, []string{"ecr.tsv", "official.tsv"}, "telium-fr", "telium-uk", "ingenico-gp") {
+		switch body := bodyOf(v.Raw); {
+		case v.ID == "fr-badlrc" || body == "" || strings.HasPrefix(body, "<"):
+		case v.Sent:
+			checkRequest(t, v.ID, body)
+			requests++
+		default:
+			checkAnswer(t, v.ID, body)
+			answers++
 		}
 	}
 	t.Logf("note: test vectors: the simulated terminal reads %d requests and writes %d answers", requests, answers)

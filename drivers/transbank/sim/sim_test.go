@@ -1,98 +1,38 @@
 package sim
 
 import (
-	"encoding/hex"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/drivertest"
 	"tillbridge/terminal/simulate"
 	"tillbridge/terminal/wire"
 )
 
-// row is a row of the table.
-type row struct{ direction, raw, facts string }
-
-// table reads the rows of transbank by their id, or skips the test where there is no table.
-func table(t *testing.T) map[string]row {
+// table are the rows of transbank by their id.
+func table(t *testing.T) map[string]drivertest.Vector {
 	t.Helper()
-	dir := os.Getenv("TILLBRIDGE_VECTORS")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "..", "shared", "vectors")
-	}
-	out := map[string]row{}
-	for name, at := range map[string][3]int{"official.tsv": {3, 4, 5}, "ecr.tsv": {4, 5, 7}} {
-		file := filepath.Join(dir, name)
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Skipf("no test vectors in %s: set TILLBRIDGE_VECTORS to their folder", file)
-		}
-		for line := range strings.Lines(string(text)) {
-			c := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-			if c[0] != "transbank" {
-				continue
-			}
-			raw, err := hex.DecodeString(c[at[1]])
-			if err != nil {
-				t.Fatal(err)
-			}
-			out[c[1]] = row{strings.Replace(strings.ToLower(c[at[0]]), ">tpe", ">pos", 1), string(raw), c[at[2]]}
-		}
-	}
-	return out
+	return drivertest.ByID(drivertest.Vectors(t, 86, []string{"official.tsv", "ecr.tsv"}, "transbank"))
 }
 
-// converse plays a terminal on a line and says bytes to it. What it says is acknowledged, if that is wanted; it returns what it hears
-// until a minute of silence.
+// converse says bytes to a terminal. What it says is acknowledged, if that is wanted.
 func converse(t *testing.T, o terminal.SimulatorOptions, acks bool, presses []string, say ...string) (heard string, face terminal.Face) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		s, err := New(o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, p := range presses {
-			if err := s.Press(p); err != nil {
-				t.Fatal(err)
-			}
-		}
-		near, far := simulate.Pipe()
-		over := make(chan error, 1)
-		go func() { over <- s.Serve(t.Context(), far, terminal.Serial) }()
-		for _, b := range say {
-			if _, err := near.Write([]byte(b)); err != nil {
-				t.Fatal(err)
-			}
-			if err := near.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
-				t.Fatal(err)
-			}
-			for buf := make([]byte, 4096); ; {
-				n, err := near.Read(buf)
-				heard += string(buf[:n])
-				if err != nil {
-					break
-				}
-				for range strings.Count(string(buf[:n]), "\x020") + strings.Count(string(buf[:n]), "\x021") {
-					if !acks {
-						break
-					}
-					if _, err := near.Write([]byte{wire.ACK}); err != nil {
-						t.Fatal(err)
-					}
-				}
-			}
-		}
-		face = s.Face()
-		_ = near.Close()
-		<-over
-	})
-	return heard, face
+	answer := func(heard string) string {
+		return strings.Repeat(ack, strings.Count(heard, "\x020")+strings.Count(heard, "\x021"))
+	}
+	if !acks {
+		answer = nil
+	}
+	var all [][]byte
+	for _, b := range say {
+		all = append(all, []byte(b))
+	}
+	return drivertest.Converse(t, func() (terminal.Simulator, error) { return New(o) }, terminal.Serial, presses, answer, all...)
 }
 
 const ack, nak = "\x06", "\x15"
@@ -124,7 +64,7 @@ func TestRequests(t *testing.T) {
 		"auto-req-init-result": {answer: "\x021080|90|01012000|"}, "auto-req-refund": {answer: "\x021210|00|597029414300|75001637|419600|000052"},
 	} {
 		r, ok := rows[id]
-		if !ok || r.direction != "ecr>pos" {
+		if !ok || !r.Sent {
 			t.Errorf("the table has no request %s", id)
 			continue
 		}
@@ -133,7 +73,7 @@ func TestRequests(t *testing.T) {
 		if strings.HasPrefix(id, "auto-") {
 			o.Options = Options{Model: "autoservicio"}
 		}
-		heard, face := converse(t, o, true, hand, r.raw)
+		heard, face := converse(t, o, true, hand, string(r.Raw))
 		begin := ack + want.answer
 		if want.refuses {
 			begin = nak
@@ -153,10 +93,10 @@ func TestRequests(t *testing.T) {
 	}
 	requests := 0
 	for id, r := range rows {
-		if r.direction == "ecr>pos" {
+		if r.Sent {
 			requests++
-		} else if _, is := shapes[id]; !is && !strings.HasPrefix(r.direction, "pos>") {
-			t.Errorf("%s has the direction %q", id, r.direction)
+		} else if _, is := shapes[id]; !is && !strings.HasPrefix(strings.ToLower(r.Column("direction")), "pos>") && !strings.HasPrefix(strings.ToLower(r.Column("direction")), "tpe>") {
+			t.Errorf("%s has the direction %q", id, r.Column("direction"))
 		}
 	}
 	if said != requests {
@@ -215,7 +155,7 @@ func TestAnswers(t *testing.T) {
 			t.Fatal(err)
 		}
 		m := &mouth{b: s.(*simulate.Body), auto: c.auto}
-		want := strings.Split(r.raw[1:len(r.raw)-2], "|")
+		want := strings.Split(string(r.Raw[1:len(r.Raw)-2]), "|")
 		got := strings.Split(string(c.make(m)), "|")
 		if c.auto && id == "auto-rsp-lastsale-ok" {
 			got = got[:len(want)] // the row ends before the voucher
