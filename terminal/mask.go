@@ -60,7 +60,7 @@ func digitRun(s string, i int) (end, count int) {
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// Tidy makes a text from outside fit for people and files: what cannot be printed becomes a blank, blanks around it go, card
+// Tidy makes a text from outside fit for people and files: what cannot be printed becomes a blank or a mark, blanks around it go, card
 // numbers are masked, and then it is cut to most bytes. A number that were cut first would not be known for one any more.
 func Tidy(text string, most int) string {
 	text = strings.Map(func(r rune) rune {
@@ -68,7 +68,7 @@ func Tidy(text string, most int) string {
 			return ' '
 		}
 		return r
-	}, strings.ToValidUTF8(text, ""))
+	}, strings.ToValidUTF8(text, "\uFFFD"))
 	text = MaskCardNumbers(strings.TrimSpace(text))
 	return strings.ToValidUTF8(text[:min(len(text), most)], "")
 }

@@ -1,6 +1,7 @@
 package pax
 
 import (
+	"cmp"
 	"encoding/hex"
 	"strconv"
 	"strings"
@@ -67,7 +68,7 @@ func readReply(data string) (r reply, ok bool) {
 	if len(all) < 3 || len(all[0]) != 3 || all[0][0] < 'A' || all[0][0] > 'Z' || !digits(all[0][1:]) {
 		return r, false
 	}
-	r.cmd, r.version, r.code = all[0], clean(all[1]), clean(all[2])
+	r.cmd, r.version, r.code = all[0], clean(all[1]), sure(all[2:], 1)
 	if len(all) > 3 {
 		r.text = clean(all[3])
 		for _, g := range all[4:] {
@@ -95,6 +96,22 @@ func element(g []string, n int) string {
 	return clean(g[n-1])
 }
 
+// sure is an element that something is decided by: empty where it holds anything that had to be cleaned away.
+func sure(g []string, n int) string {
+	if e := element(g, n); n <= len(g) && e == strings.Trim(g[n-1], " ") {
+		return e
+	}
+	return ""
+}
+
+// kindOf is a kind of transaction; empty where none is told, and one that is nobody's where it is not sure.
+func kindOf(g []string) string {
+	if len(g) == 0 || g[0] == "" {
+		return ""
+	}
+	return cmp.Or(sure(g, 1), "?")
+}
+
 // clean makes a field fit for people and files: printable, short, and without a card number.
 func clean(s string) string { return terminal.Tidy(s, fieldLimit) }
 
@@ -110,7 +127,7 @@ type transaction struct {
 
 // payment is the transaction of T01 (sheet 6).
 func (r reply) payment() transaction {
-	return r.transaction(r.group(0), r.field(1), r.group(2), r.group(3), r.group(4), 8)
+	return r.transaction(r.group(0), kindOf(r.group(1)), r.group(2), r.group(3), r.group(4), 8)
 }
 
 // record is the transaction of R03, and how many there are. Programs disagree about the order of the first three groups: total, record
@@ -121,7 +138,7 @@ func (r reply) record() (t transaction, total string) {
 	if plain(r.group(1)) && plain(r.group(2)) && !plain(r.group(0)) {
 		host, total = r.group(0), r.field(1)
 	}
-	return r.transaction(host, r.field(4), r.group(6), r.group(7), r.group(8), 12), total
+	return r.transaction(host, kindOf(r.group(4)), r.group(6), r.group(7), r.group(8), 12), total
 }
 
 // stamp is the time of a trace group. It has as many digits as a card number, so it is kept only if it is a time.
@@ -142,7 +159,7 @@ func plain(g []string) bool { return len(g) == 1 && digits(strings.TrimSpace(g[0
 func (r reply) transaction(host []string, kind string, amount, account, trace []string, ext int) transaction {
 	t := transaction{
 		kind: kind, auth: element(host, 3), hostRef: element(host, 4), batch: element(host, 6),
-		number: element(trace, 1), ref: element(trace, 2), time: stamp(trace),
+		number: element(trace, 1), ref: sure(trace, 2), time: stamp(trace),
 		card: cardNames[element(account, 7)], amount: amount,
 	}
 	if n := element(account, 1); len(n) >= 4 && digits(n[len(n)-4:]) {
@@ -160,9 +177,9 @@ func (r reply) transaction(host []string, kind string, amount, account, trace []
 
 // captured is what was approved, and what of it is tip, cashback and fee; false where no sum is named.
 func (t transaction) captured() (minor, extra int64, ok bool) {
-	minor, ok = cents(element(t.amount, 1))
+	minor, ok = cents(sure(t.amount, 1))
 	for _, n := range []int{3, 4, 5} {
-		more, _ := cents(element(t.amount, n))
+		more, _ := cents(sure(t.amount, n))
 		extra += more
 	}
 	return minor, extra, ok

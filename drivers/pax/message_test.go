@@ -204,3 +204,24 @@ func TestVectors(t *testing.T) {
 	t.Logf("note: test vectors: %d rows read whole, %d commands made byte for byte, 3 more but for what we never send; the groups of http-base64-buggy-sample "+
 		"are separated by 15 hex, as the table says: it is no request of ours", whole, len(made))
 }
+
+// Nothing is decided by a field with anything in it that is not of the protocol, whatever it looks like once it is cleaned.
+func TestDamagedFields(t *testing.T) {
+	good := "T01/1.43/000000/OK/00,APPROVAL,123456,30012345,,7/01/1250,0,0,0,0/0043,4,1228,,,,01/15,REF,20261122101530////HREF=30012345"
+	judge := func(data string) terminal.Result {
+		r, _ := readReply(data)
+		d := &dialogue{kind: typeSale, money: &link.Money{Taken: true}, r: terminal.Request{Reference: "REF", Amount: terminal.Amount{Minor: 1250, Currency: dollar}}}
+		return d.judge(r, r.payment())
+	}
+	if out := judge(body(good)); out.Outcome != terminal.Approved {
+		t.Fatalf("the whole one is %+v", out)
+	}
+	for _, damage := range [][2]string{
+		{"15,REF", "15,R\xd5EF"}, {"15,REF", "15,\x01REF"}, {"15,REF", "15,REF\xff"}, {"1250,", "1\x00250,"}, {"1250,", "1250\xfe,"}, {"/000000/", "/00\xf00000/"},
+		{"/01/1250", "/01\xd5/1250"},
+	} {
+		if out := judge(strings.Replace(body(good), body(damage[0]), body(damage[1]), 1)); out.Outcome != terminal.Unknown {
+			t.Errorf("%q in place of %q is %s by %s", damage[1], damage[0], out.Outcome, out.Proof)
+		}
+	}
+}

@@ -8,10 +8,10 @@ import (
 )
 
 func TestNoisyLine(t *testing.T) {
-	for name, s := range map[string]drivertest.Subject{"France": inFrance(), "Britain": inBritain()} {
-		t.Run(name, func(t *testing.T) {
+	for _, o := range []drivertest.NoiseOptions{{Subject: inFrance(), Name: "telium, France"}, {Subject: inBritain(), Name: "telium, Britain"}} {
+		t.Run(o.Name, func(t *testing.T) {
 			drivertest.Noise(t, drivertest.NoiseOptions{
-				Subject: s, Name: "telium, " + name,
+				Subject: o.Subject, Name: o.Name,
 				Frames: func(_ bool, b []byte) []string {
 					return drivertest.STXFrames(b, wire.STXFormat{Covers: wire.CoverBodyETX})
 				},
