@@ -271,3 +271,29 @@ func TestDigestByAnotherProgram(t *testing.T) {
 		t.Errorf("digest is %s, want %s", got, want)
 	}
 }
+
+// Verify says which entry is missing, goes on behind a payment that cannot be read, and stops at its bound.
+func TestVerifyTells(t *testing.T) {
+	all := whole(t)
+	told := func(problems []Problem, text string) bool {
+		return slices.ContainsFunc(problems, func(p Problem) bool { return strings.Contains(p.Text, text) })
+	}
+	if found := altered(t, all, "DELETE FROM entry WHERE seq = 3 AND payment_id = 1"); !told(found, "entry 3 is missing") {
+		t.Errorf("an entry that is missing: %+v", found)
+	}
+	found := altered(t, all, "UPDATE payment SET state = 'nonsense'")
+	uuids := map[string]bool{}
+	for _, p := range found {
+		uuids[p.UUID] = true
+	}
+	if len(uuids) < 5 {
+		t.Errorf("five payments cannot be read, and told are %+v", found)
+	}
+	v := &verifier{}
+	for n := range maxProblems + 5 {
+		v.add("", n, "x")
+	}
+	if len(v.found) != maxProblems {
+		t.Errorf("%d problems are kept", len(v.found))
+	}
+}

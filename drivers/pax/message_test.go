@@ -217,7 +217,12 @@ func TestDamagedFields(t *testing.T) {
 		t.Fatalf("the whole one is %+v", out)
 	}
 	for _, damage := range [][2]string{
-		{"15,REF", "15,R\xd5EF"}, {"15,REF", "15,\x01REF"}, {"15,REF", "15,REF\xff"}, {"1250,", "1\x00250,"}, {"1250,", "1250\xfe,"}, {"/000000/", "/00\xf00000/"},
+		{"15,REF", "15,R\xd5EF"},
+		{"15,REF", "15,\x01REF"},
+		{"15,REF", "15,REF\xff"},
+		{"1250,", "1\x00250,"},
+		{"1250,", "1250\xfe,"},
+		{"/000000/", "/00\xf00000/"},
 		{"/01/1250", "/01\xd5/1250"},
 	} {
 		if out := judge(strings.Replace(body(good), body(damage[0]), body(damage[1]), 1)); out.Outcome != terminal.Unknown {
