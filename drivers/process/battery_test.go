@@ -71,6 +71,9 @@ func TestBatteryZVT(t *testing.T) {
 			}
 			return len(b) > 2 && b[0] == 0x06 && (b[1] == 0x01 || b[1] == 0x30 || b[1] == 0x31)
 		},
+		Vote: func(_ terminal.LinkKind, written []byte) bool {
+			return bytes.Contains(written, []byte{0x80, 0x00, 0x00})
+		},
 	})
 }
 

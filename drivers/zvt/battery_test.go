@@ -26,6 +26,9 @@ func subject(receipts Receipts, links ...terminal.LinkKind) drivertest.Subject {
 			}
 			return len(written) > 2 && written[0] == 0x06 && (written[1] == 0x01 || written[1] == 0x30 || written[1] == 0x31)
 		},
+		Vote: func(_ terminal.LinkKind, written []byte) bool {
+			return bytes.Contains(written, []byte{0x80, 0x00, 0x00})
+		},
 	}
 }
 

@@ -38,9 +38,9 @@
 //     something did go wrong. A driver never chooses what may be held: its terminal.Evidence does;
 //   - never without an end: Recover answers once the line is whole;
 //   - the money command (Subject.Money) is written once, in Pay; again only after the terminal asked for it
-//     (Subject.NAK), never on silence; ErrNotSent only where it was not written;
-//   - with C4, nothing is booked before Till.Seen returned nil; after an error of Seen nothing is acknowledged, and after an
-//     error of Till.Mark nothing is sent;
+//     (Subject.NAK), at most twice more, never on silence; ErrNotSent only where it was not written;
+//   - nothing is acknowledged before Till.Seen returned nil, or after it returned an error (Subject.Vote), and with C4 nothing
+//     is booked before it; after an error of Till.Mark nothing is sent;
 //   - the Till is not used after Pay has returned;
 //   - no more than four digits of a card number in a result, a receipt, a text, an error or the log (Subject.Cards);
 //   - a following payment, of another sum, is approved and is not closed by what comes late;

@@ -185,10 +185,14 @@ func (e *engine) charge(ctx context.Context, minor int64, f fault, main bool) *p
 	}
 	session := e.session
 	p.session.Store(&session)
+	began := time.Now()
 	r, err := call(e, ctx, payLimit, "Pay", func(ctx context.Context) (terminal.Result, error) {
 		return session.Pay(ctx, pay.req, lent)
 	})
 	p.session.Store(nil)
+	if took := time.Since(began); main && p.plan.within > 0 && took > p.plan.within {
+		p.blame("Pay took %s, and %s is enough", took, p.plan.within)
+	}
 	lent.close()
 	seen := p.line.whats()
 	p.saidBefore = seen.said

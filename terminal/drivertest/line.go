@@ -54,6 +54,8 @@ type meddler struct {
 	command [2]int   // where the first of them begins and ends, in bytes out
 	inThen  int      // bytes read by then
 	ears    *ears    // take down what passes; nil for nobody
+	spoken  bool     // something was written since the last byte that was read
+	barred  bool     // nothing may be written any more in this stage
 	seenAt  [2]int   // bytes either way at the last Seen
 	wrong   []string
 }
@@ -78,7 +80,7 @@ func (m *meddler) begin(s stage, f fault, fire func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.stage, m.fault, m.fire = s, f, fire
-	m.passed, m.wrote, m.writes, m.lens, m.said = [2]int{}, [2]int{}, [2]int{}, [2][]int{}, nil
+	m.passed, m.wrote, m.writes, m.lens, m.said, m.barred = [2]int{}, [2]int{}, [2]int{}, [2][]int{}, nil, false
 	m.story.add("-- %s", s)
 }
 
@@ -210,6 +212,9 @@ func (m *meddler) happen(p *tillEnd) {
 	}
 }
 
+// sendsMost is how often a money command may be written where the terminal asks for it; no paper allows more.
+const sendsMost = 3
+
 // handed watches what the driver hands over.
 func (m *meddler) handed(b []byte) (remark string) {
 	if m.s.Money == nil || !m.s.Money(m.kind, b) {
@@ -219,6 +224,8 @@ func (m *meddler) handed(b []byte) (remark string) {
 	switch {
 	case m.stage != paying:
 		m.blame("the money command is written while the engine is %s: % x", m.stage, b)
+	case m.money > sendsMost:
+		m.blame("the money command is written %d times", m.money)
 	case m.money > 1 && len(m.since) == 0:
 		m.blame("the money command is repeated on silence")
 	case m.money > 1 && !m.s.asksAgain(m.kind, m.since):
@@ -305,6 +312,11 @@ func (p *tillEnd) Write(b []byte) (int, error) {
 		return p.pipe.Write(b)
 	}
 	remark := m.handed(b)
+	if vote := m.s.Vote == nil || m.s.Vote(m.kind, b); vote {
+		if m.spoken = true; m.barred {
+			m.blame("% x is written after Till.Seen has returned an error", b)
+		}
+	}
 	m.ears.hear(out, 0, b)
 	pieces, at := m.route(out, b)
 	m.story.bytes(out, b, remark)
@@ -406,6 +418,7 @@ func (p *tillEnd) came(b []byte) {
 	m := p.m
 	m.passed[in] += len(b)
 	m.since = append(m.since, b...)
+	m.spoken = m.spoken && len(b) == 0
 	m.ears.hear(in, 1, b)
 	if len(b) > 0 {
 		m.story.bytes(in, b, "")

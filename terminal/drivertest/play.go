@@ -53,8 +53,14 @@ type plan struct {
 	every                bool          // every place is played
 	paced                bool          // every byte comes at its own time, and not all of a write with its last
 	unvoted              bool          // the terminal books without a vote of the till
+	within               time.Duration // in which Pay must have come to its end; 0 for no matter
 	row                  int           // payments in a row before this one
 	want                 end           // how it must end, besides as the ledger says; open for no matter
+}
+
+// plain tells whether nothing happens to an approved payment.
+func (p plan) plain() bool {
+	return p.script == simulate.Approved && p.sweep == idle && p.fault.kind == none && p.broken == plan{}.broken && p.rate == 0
 }
 
 // place is where a payment is broken whose recovery is what matters.
@@ -160,6 +166,11 @@ func (p *play) later(all []press) {
 	for _, h := range all {
 		p.tasks.Go(func() {
 			p.wait(p.ctx, h.after)
+			if h.action == giveUp {
+				p.story.add("somebody at the till wants the payment given up")
+				p.fire(fault{kind: cancel})()
+				return
+			}
 			if err := p.sim.Press(h.action); err != nil {
 				p.story.add("press: %v", err)
 				return

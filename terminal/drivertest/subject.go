@@ -32,6 +32,9 @@ type Subject struct {
 	// NAK tells whether bytes that came since the money command was written ask for it once more. Nil means: they hold a NAK
 	// (15 hex) on a serial line, and never over TCP.
 	NAK func(k terminal.LinkKind, received []byte) bool
+	// Vote tells whether the bytes of one Write acknowledge a result, so that they must wait for Till.Seen. Nil means: any bytes may
+	// do so. It is for protocols that say first that a frame came whole, and then what they think of it.
+	Vote func(k terminal.LinkKind, written []byte) bool
 	// Checked tells whether frames have a check value on that link, so that a damaged byte is found out. Nil means:
 	// on a serial line they have, over TCP they have not. Where they have not, no byte is damaged: the network does not.
 	Checked func(terminal.LinkKind) bool

@@ -73,6 +73,9 @@ func outcomes() []outcome {
 	}
 }
 
+// giveUp stands among presses for somebody at the till.
+const giveUp = "give-up"
+
 // customers are payments that wait for somebody at the terminal.
 func customers() (all []Scenario) {
 	add := func(name, what string, want end, minor int64, hands ...press) {
@@ -86,6 +89,10 @@ func customers() (all []Scenario) {
 	add("does not come", "Nobody presents a card, until the terminal gives up.", declined, 0)
 	add("pays a cent", "The smallest sum.", approved, 1, at(3*time.Second, simulate.PressTap))
 	add("pays much", "A sum of six digits.", approved, 123456, at(3*time.Second, simulate.PressTap))
+	all = append(all, Scenario{
+		Name: "customer is given up", What: "Nobody presents a card, and after five seconds somebody at the till wants the payment given up.",
+		Needs: []string{Canceller}, plan: plan{hands: []press{at(5*time.Second, giveUp)}, want: declined, within: 30 * time.Second, paced: true},
+	})
 	all = append(all, Scenario{
 		Name: "customer mistypes the PIN", What: "The PIN is wrong once, then the customer tries again.", Needs: []string{simulate.WrongPIN},
 		plan: plan{hands: []press{at(3*time.Second, simulate.WrongPIN), at(9*time.Second, simulate.PressTap)}},

@@ -77,7 +77,11 @@ func (t *till) Seen(r terminal.Result) error {
 	if first && r.Outcome == terminal.Approved && p.s.Driver.Evidence.Has(terminal.C4) && len(captured(p.ours(t.base))) > 0 {
 		p.blame("the result was acknowledged before Till.Seen: the ledger holds the money already")
 	}
+	if t.main && p.plan.plain() && r.Outcome == terminal.Approved && p.line.answered() {
+		p.blame("the result was acknowledged before Till.Seen: something was written since the last byte that the terminal said")
+	}
 	if p.plan.seenFails && t.main {
+		p.line.bar()
 		return t.fail()
 	}
 	t.pay.seen = &r

@@ -86,6 +86,9 @@ func (s *toySession) hangUp() error {
 
 // Cancel asks at the next message.
 func (s *toySession) Cancel() {
+	if s.bug == "never gives up" {
+		return
+	}
 	s.cancel.Store(true)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -186,8 +189,10 @@ func (s *toySession) hear(ctx context.Context, wait time.Duration) ([]string, er
 					return nil, err
 				}
 			case words[0] == "NAK":
-				if _, err := s.port.Write(s.sent); err != nil {
-					return nil, err
+				for n := 1; n == 1 || s.bug == "sends four times" && n < 4; n++ {
+					if _, err := s.port.Write(s.sent); err != nil {
+						return nil, err
+					}
 				}
 			default:
 				return words, nil
@@ -384,9 +389,12 @@ func (s *toySession) judge(out terminal.Result) terminal.Result {
 // vote records the result and acknowledges it.
 func (s *toySession) vote(r terminal.Request, till terminal.Till, out terminal.Result) error {
 	ack := func() error { return s.say("ACK", r.Reference) }
-	if s.bug == "acknowledges first" {
+	if s.bug == "acknowledges just before" || s.bug == "acknowledges first" {
 		if err := ack(); err != nil {
 			return err
+		}
+		if s.bug == "acknowledges just before" {
+			return till.Seen(out)
 		}
 		t := time.NewTimer(50 * time.Millisecond)
 		<-t.C

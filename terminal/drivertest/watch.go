@@ -16,6 +16,20 @@ func (m *meddler) sent() bool {
 	return m.money > 0
 }
 
+// answered tells whether something was written since the last byte that was read.
+func (m *meddler) answered() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.spoken
+}
+
+// bar makes everything wrong that is written in this stage from now on.
+func (m *meddler) bar() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.barred = true
+}
+
 // asked counts a question to a person as the money command, which it is to a terminal without a connection.
 func (m *meddler) asked() {
 	m.mu.Lock()
