@@ -203,6 +203,7 @@ func (w *World) amount() int64 {
 
 // refusesMark tells whether the terminal refuses to tell its last transaction now.
 func (w *World) refusesMark(l *life) (refused bool) {
+	actorTill.pass(w) // the till's write of just now has waked the notifier, which looks in the same instant
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	_ = l.do(opMark, w.current, "", func(f Fault) error {
