@@ -85,13 +85,14 @@ func (p *program) root() *cobra.Command {
 		Short: "joins MyGadgetRepairs to the card terminal on the counter",
 		Long: "tillbridge joins MyGadgetRepairs (MGR) to the card terminal on the counter.\n\n" +
 			"Try it without a terminal:  tillbridge demo\n" +
+			"Set it up by questions:     tillbridge setup\n" +
 			"Look at your settings:      tillbridge check --config FILE\n" +
 			"Serve payments:             tillbridge run --config FILE",
 		SilenceUsage: true, SilenceErrors: true, Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(p.runVerb(), p.checkVerb(), p.demoVerb(), p.detectVerb(systemDetectWorld()), p.doctorVerb(), p.driversVerb(), p.paymentsVerb(), p.portsVerb(line.Ports), p.simulateVerb(), p.statusVerb(), p.versionVerb())
+	root.AddCommand(p.runVerb(), p.checkVerb(), p.demoVerb(), p.detectVerb(systemDetectWorld()), p.doctorVerb(), p.driversVerb(), p.paymentsVerb(), p.portsVerb(line.Ports), p.setupVerb(systemSetupWorld()), p.simulateVerb(), p.statusVerb(), p.versionVerb())
 	root.AddCommand(p.serviceVerbs(systemServices)...)
 	return root
 }

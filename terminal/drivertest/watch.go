@@ -9,6 +9,39 @@ func (m *meddler) newPayment() {
 	m.money, m.since, m.command, m.inThen, m.seenAt = 0, nil, [2]int{}, 0, [2]int{}
 }
 
+// sendsMost is how often a money command may be written where the terminal asks for it; no paper allows more.
+const sendsMost = 3
+
+// handed watches what the driver hands over.
+func (m *meddler) handed(b []byte) (remark string) {
+	if m.s.Money == nil || !m.s.Money(m.kind, b) {
+		return ""
+	}
+	m.money++
+	switch {
+	case m.stage != paying:
+		m.blame("the money command is written while the engine is %s: % x", m.stage, b)
+	case m.money > sendsMost:
+		m.blame("the money command is written %d times", m.money)
+	case m.money > 1 && len(m.since) == 0:
+		m.blame("the money command is repeated on silence")
+	case m.money > 1 && !m.s.asksAgain(m.kind, m.since):
+		m.blame("the money command is repeated, and the terminal did not ask for that: it said % x", m.since)
+	}
+	if m.money == 1 {
+		m.command, m.inThen = [2]int{m.wrote[out], m.wrote[out] + len(b)}, m.passed[in]
+	}
+	m.since = nil
+	return "  (money)"
+}
+
+// seen marks the place of a recorded result.
+func (m *meddler) seen() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.seenAt = [2]int{m.wrote[out], m.passed[in]}
+}
+
 // sent tells whether the money command of the present payment was handed over.
 func (m *meddler) sent() bool {
 	m.mu.Lock()
