@@ -29,6 +29,7 @@ func subject(o func(*Options), s sim.Options) drivertest.Subject {
 		Money: func(_ terminal.LinkKind, written []byte) bool {
 			return len(written) > 100 && (written[10] == 'P' || written[10] == 'X')
 		},
+		Sends:   6, // three times as X, and where that is refused three times as P
 		NAK:     func(_ terminal.LinkKind, received []byte) bool { return bytes.Contains(received, []byte{0x15, 0x03}) },
 		Checked: both,
 		Lacks: map[string]string{

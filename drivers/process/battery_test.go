@@ -82,6 +82,7 @@ func TestBatteryECR17(t *testing.T) {
 	o.Standalone = false
 	through(t, ecr17.Driver(), o, ecr17sim.Options{}, drivertest.Subject{
 		Links: both, Currency: euro,
+		Sends:   6,
 		Money:   func(_ terminal.LinkKind, b []byte) bool { return len(b) > 100 && (b[10] == 'P' || b[10] == 'X') },
 		NAK:     func(_ terminal.LinkKind, b []byte) bool { return bytes.Contains(b, []byte{0x15, 0x03}) },
 		Checked: func(terminal.LinkKind) bool { return true },

@@ -32,6 +32,8 @@ type Subject struct {
 	// NAK tells whether bytes that came since the money command was written ask for it once more. Nil means: they hold a NAK
 	// (15 hex) on a serial line, and never over TCP.
 	NAK func(k terminal.LinkKind, received []byte) bool
+	// Sends is how often a money command may be written where the terminal asks for it; 0 means three times, as most papers have it.
+	Sends int
 	// Vote tells whether the bytes of one Write acknowledge a result, so that they must wait for Till.Seen. Nil means: any bytes may
 	// do so. It is for protocols that say first that a frame came whole, and then what they think of it.
 	Vote func(k terminal.LinkKind, written []byte) bool

@@ -52,6 +52,7 @@ type toySession struct {
 	port    terminal.Port
 	pending []byte
 	sent    []byte // the last frame
+	again   int    // how often it was sent again
 	tid     string
 	began   time.Time // when a money command was under way last, for all we know
 	cancel  atomic.Bool
@@ -156,7 +157,7 @@ func (s *toySession) ask(ctx context.Context, answer string, words ...any) ([]st
 }
 
 func (s *toySession) say(words ...any) error {
-	s.sent = toyFrame(words...)
+	s.sent, s.again = toyFrame(words...), 0
 	if s.port == nil {
 		return errors.New("no line")
 	}
@@ -189,6 +190,9 @@ func (s *toySession) hear(ctx context.Context, wait time.Duration) ([]string, er
 					return nil, err
 				}
 			case words[0] == "NAK":
+				if s.again++; s.again > 2 {
+					return nil, errors.New("it reads nothing of what is sent")
+				}
 				for n := 1; n == 1 || s.bug == "sends four times" && n < 4; n++ {
 					if _, err := s.port.Write(s.sent); err != nil {
 						return nil, err

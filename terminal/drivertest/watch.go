@@ -1,6 +1,10 @@
 package drivertest
 
-import "tillbridge/terminal"
+import (
+	"cmp"
+
+	"tillbridge/terminal"
+)
 
 // newPayment begins to count the money command for another payment.
 func (m *meddler) newPayment() {
@@ -8,9 +12,6 @@ func (m *meddler) newPayment() {
 	defer m.mu.Unlock()
 	m.money, m.since, m.command, m.inThen, m.seenAt = 0, nil, [2]int{}, 0, [2]int{}
 }
-
-// sendsMost is how often a money command may be written where the terminal asks for it; no paper allows more.
-const sendsMost = 3
 
 // handed watches what the driver hands over.
 func (m *meddler) handed(b []byte) (remark string) {
@@ -21,7 +22,7 @@ func (m *meddler) handed(b []byte) (remark string) {
 	switch {
 	case m.stage != paying:
 		m.blame("the money command is written while the engine is %s: % x", m.stage, b)
-	case m.money > sendsMost:
+	case m.money > cmp.Or(m.s.Sends, 3):
 		m.blame("the money command is written %d times", m.money)
 	case m.money > 1 && len(m.since) == 0:
 		m.blame("the money command is repeated on silence")
