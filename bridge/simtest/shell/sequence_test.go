@@ -53,7 +53,10 @@ func (s *story) start() {
 }
 
 // ready waits for a terminal that would take a payment.
-func (s *story) ready() { untilIdle(s.b) }
+func (s *story) ready() {
+	synctest.Wait() // what is done of the payment before is out of hand
+	untilIdle(s.b)
+}
 
 func (s *story) order(uuid string) bridge.Order {
 	return bridge.Order{UUID: uuid, Customer: "c", Terminal: "counter", Amount: terminal.Amount{Minor: 1250, Currency: eur}}
