@@ -40,7 +40,7 @@ func TestNoiseFindsBugs(t *testing.T) {
 		o := NoiseOptions{Subject: toy(terminal.C3, bug, terminal.Serial), Frames: toyFrames}
 		found := ""
 		for _, rate := range []float64{1e-4, 1e-3} {
-			if _, wrong := o.at(t, rate, 100); len(wrong) > 0 {
+			if _, wrong := o.at(t, rate, 600); len(wrong) > 0 {
 				found = fmt.Sprintf("rate %g: %s", rate, wrong[0])
 				break
 			}
