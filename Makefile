@@ -6,10 +6,14 @@ SHELL := bash
 RESULTS := $(or $(TMPDIR),/tmp)/tillbridge-bench.txt
 BENCH := go test -run '^$$' -timeout 30m
 
-.PHONY: build test bench ci hunt torture
+.PHONY: build test bench ci hunt torture packages
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o dist/ ./cmd/tillbridge
+
+# The Linux packages and their checksums, in dist/ (docs/packages.md).
+packages:
+	bash packaging/linux/build dist
 
 test:
 	go test ./...
