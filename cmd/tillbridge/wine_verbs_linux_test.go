@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"tillbridge/bridge/osservice"
 	"tillbridge/terminal"
 	"tillbridge/terminal/simulate"
 )
@@ -162,7 +163,7 @@ func (s *wineShop) verbsBeside() {
 	}
 	first := s.done[0].id
 	s.says(
-		verbSays{"run" + wineSettings, exitFailed, []string{`journal C:\tb\journal.db is in use by process`}},
+		verbSays{"run" + wineSettings, osservice.ExitHeld, []string{`journal C:\tb\journal.db is in use by process`}},
 		verbSays{"payments list" + wineSettings, exitDone, []string{first, "approved", "10.01 EUR"}},
 		verbSays{"payments show " + first + wineSettings, exitDone, []string{"MGR asked for 10.01 EUR", "MGR has the outcome", "authorisation code"}},
 	)
