@@ -14,6 +14,7 @@ import (
 // TestEndToEnd runs the built program with a settings file against a simulated terminal in a process of its
 // own, and compares three ledgers: MGR's, the journal's and the terminal's.
 func TestEndToEnd(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it builds and runs the program, which -short leaves out")
 	}
