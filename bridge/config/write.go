@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -191,6 +192,40 @@ func replaceFile(path string, old, written []byte) error {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
 	return syncFolder(filepath.Dir(real))
+}
+
+// PutFile writes a file in one step, with the mode and the owner of the one that is there, else with a mode. A link
+// stays one. The folder is made where it is missing.
+func PutFile(path string, data []byte, mode fs.FileMode) error {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	folder := filepath.Dir(path)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(folder, "."+filepath.Base(path)+".*") // nobody else can read it
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if old, statErr := os.Stat(path); statErr == nil {
+		mode = old.Mode().Perm()
+		err = errors.Join(err, keepOwner(f, old))
+	}
+	if err == nil {
+		err = f.Chmod(mode)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return syncFolder(folder)
 }
 
 // fill writes the new file, with the old one's owner and mode, and closes it. Until the owner is right nobody else

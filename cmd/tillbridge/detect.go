@@ -413,8 +413,11 @@ func (a *answers) close() {
 }
 
 // isPerson tells whether the input is a keyboard.
-func isPerson(in io.Reader) bool {
-	f, ok := in.(*os.File)
+func isPerson(in io.Reader) bool { return isTerminal(in) }
+
+// isTerminal tells whether a stream is a file that a person sits before.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
 	if !ok {
 		return false
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -75,14 +74,14 @@ func (w *wizard) writeFiles(text string, changed bool) error {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if err := putFile(d.passcodeFile, []byte(w.fresh+"\n"), 0o600); err != nil {
+		if err := config.PutFile(d.passcodeFile, []byte(w.fresh+"\n"), 0o600); err != nil {
 			return fmt.Errorf("write the passcode: %w", err)
 		}
 		undo = func() error {
 			if before == nil {
 				return os.Remove(d.passcodeFile)
 			}
-			return putFile(d.passcodeFile, before, 0o600)
+			return config.PutFile(d.passcodeFile, before, 0o600)
 		}
 		w.say("The passcode is in " + d.passcodeFile + ".")
 	}
@@ -103,45 +102,11 @@ func (w *wizard) writeSettings(text string) error {
 	case w.old == nil && !errors.Is(err, fs.ErrNotExist), w.old != nil && (err != nil || string(now) != string(w.old)):
 		return fmt.Errorf("%s was changed by somebody else meanwhile, and was left alone; try again", w.draft.file)
 	case w.mended:
-		if err := putFile(w.draft.file+".old", w.old, 0o600); err != nil {
+		if err := config.PutFile(w.draft.file+".old", w.old, 0o600); err != nil {
 			return err
 		}
 	}
-	return putFile(w.draft.file, []byte(text), 0o600)
-}
-
-// putFile writes a file in one step, with the mode and the owner of the one that is there, else with a mode. A link
-// stays one. The folder is made where it is missing.
-func putFile(path string, data []byte, mode fs.FileMode) error {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
-	}
-	folder := filepath.Dir(path)
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(folder, "."+filepath.Base(path)+".*") // nobody else can read it
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if old, statErr := os.Stat(path); statErr == nil {
-		mode = old.Mode().Perm()
-		err = errors.Join(err, keepOwnerOf(f, old))
-	}
-	if err == nil {
-		err = f.Chmod(mode)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return syncFolder(folder)
+	return config.PutFile(w.draft.file, []byte(text), 0o600)
 }
 
 func indented(text string) string {
