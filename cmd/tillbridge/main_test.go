@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -25,6 +26,10 @@ var built = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	// Most of what runs here waits for a bridge of its own, so that more fit side by side than there are processors.
+	if err := flag.Set("test.parallel", "8"); err != nil { // the command line comes later and has its way
+		panic(err)
+	}
 	code := m.Run()
 	if used.Load() {
 		// Where it could not be built there is nothing to remove, and what is above it is not ours.
