@@ -21,11 +21,12 @@ import (
 // TestDetectOnPseudoTerminals searches on real devices, with the real opener: a terminal, something that gives back what it gets, and
 // two that nobody named.
 func TestDetectOnPseudoTerminals(t *testing.T) {
+	t.Parallel()
 	for _, d := range drivers.All() {
 		if d.Identify == nil || d.Simulate == nil || d.Line.Baud == 0 {
 			continue
 		}
-		t.Run(d.Name, func(t *testing.T) { detectOnPseudoTerminals(t, d) })
+		t.Run(d.Name, func(t *testing.T) { t.Parallel(); detectOnPseudoTerminals(t, d) })
 	}
 }
 

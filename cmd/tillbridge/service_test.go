@@ -220,6 +220,7 @@ func doorThat(t *testing.T, does func(net.Conn)) string {
 
 // TestWitness asks bridges that live, hang, are overrun, and have no way to their health.
 func TestWitness(t *testing.T) {
+	t.Parallel()
 	answer := func(c net.Conn) {
 		_, _ = c.Write([]byte("HTTP/1.0 400 Bad Request\r\n\r\n"))
 		_, _ = c.Read(make([]byte, 1024)) // the question, lest closing takes the answer back

@@ -64,6 +64,7 @@ func wantTexts(t *testing.T, text string, wants ...string) {
 // TestStatus looks at a shop whose terminal damages a message in each payment: while all is well, when MGR is away,
 // when the cable is out, and when the bridge is dead.
 func TestStatus(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it builds and runs the program, which -short leaves out")
 	}

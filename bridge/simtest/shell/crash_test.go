@@ -279,15 +279,27 @@ func TestCrashAtEveryOperation(t *testing.T) {
 	for n := range runs {
 		all += n
 	}
-	t.Logf("crash points: %d single, %d runs with those in recovery, %d classes", total, all, len(classes))
+	t.Logf("note: crash points: %d single, %d runs with those in recovery, %d classes", total, all, len(classes))
+	sampled(t)
 }
 
-// stride is 1, for every operation; with -short, which is for the race detector, it is every nineteenth.
+// stride is how many operations on the next crash is. By themselves the tests take every third one, with -short, which
+// is for the race detector, every nineteenth, and with TILLBRIDGE_CRASHES or TILLBRIDGE_THOROUGH each one.
 func stride() int {
-	if testing.Short() {
+	switch {
+	case testing.Short():
 		return 19
+	case os.Getenv("TILLBRIDGE_CRASHES")+os.Getenv("TILLBRIDGE_THOROUGH") != "":
+		return 1
 	}
-	return 1
+	return 3
+}
+
+// sampled says so where not every operation is played.
+func sampled(t *testing.T) {
+	if n := stride(); n > 1 {
+		t.Logf("note: the bridge died at one operation in %d; TILLBRIDGE_CRASHES=1 takes each one", n)
+	}
 }
 
 func everyPoint(t *testing.T, dir string, class terminal.Evidence, d Decision, thorough bool) (points, runs int) {

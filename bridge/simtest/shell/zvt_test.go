@@ -247,6 +247,7 @@ func TestCrashAtEveryOperationZVT(t *testing.T) {
 		}
 	})
 	t.Logf("note: zvt crash points: %d single, %d runs with those in recovery, %d scripts over TCP and serial framing", points, runs, len(zvtScripts))
+	sampled(t)
 }
 
 func everyPointZVT(t *testing.T, dir string, base zvtRun, thorough bool) (points, runs int) {
