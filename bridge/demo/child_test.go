@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -38,6 +39,10 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		os.Exit(0)
+	}
+	// Most of what runs here waits for a bridge of its own, so that more fit side by side than there are processors.
+	if err := flag.Set("test.parallel", "8"); err != nil { // the command line comes later and has its way
+		panic(err)
 	}
 	os.Exit(m.Run())
 }

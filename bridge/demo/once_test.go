@@ -35,6 +35,7 @@ func (s *safeBuffer) String() string {
 }
 
 func TestRunOnce(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("starts processes")
 	}
@@ -77,6 +78,7 @@ func TestRunOnce(t *testing.T) {
 
 // Drivers of other kinds: with an option that has no default, without a mark, with another currency.
 func TestRunOnceDrivers(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("starts processes")
 	}

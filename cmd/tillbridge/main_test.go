@@ -27,7 +27,7 @@ var built = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	// Most of what runs here waits for a bridge of its own, so that more fit side by side than there are processors.
-	if err := flag.Set("test.parallel", "8"); err != nil { // the command line comes later and has its way
+	if err := flag.Set("test.parallel", "12"); err != nil { // the command line comes later and has its way
 		panic(err)
 	}
 	code := m.Run()

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"net/http"
 	"runtime"
 	"sync"
 	"syscall"
@@ -17,35 +16,42 @@ import (
 
 // restarts kills the bridge at each durable step of a payment and starts it again.
 func restarts(t *testing.T, link string) {
-	r := newRig(t, link, "--outcome", "approved", "--think", "20ms")
+	var mu sync.Mutex
 	hit := map[bridge.State]int{}
-	for _, at := range []bridge.State{bridge.Received, bridge.Armed, bridge.Sent, bridge.Seen, bridge.Acknowledged, bridge.Approved} {
-		id := r.uuid()
-		r.until("the terminal is ready", func() bool { return r.ready() })
-		var asked sync.WaitGroup
-		asked.Go(func() {
-			// A bridge that has just started looks for its terminal first. No answer comes where the bridge dies
-			// before; MGR is told the outcome all the same.
-			charge := standin.Charge{Amount: amountOf(r.n), Customer: "customer", UUID: id}
-			for status := http.StatusServiceUnavailable; status == http.StatusServiceUnavailable; {
-				var err error
-				if status, _, err = r.mgr.Charge(context.Background(), r.door, charge); err != nil {
-					return
-				}
-			}
-		})
-		met := r.slowMotion(id, at)
-		hit[met]++
-		t.Logf("note: %s: aimed at %s, killed at %s", link, at, met)
-		r.bridge.kill()
-		asked.Wait()
-		r.start()
-		r.agree(id, r.captured(id))
-	}
-	r.verify()
+	t.Run("at", func(t *testing.T) {
+		for _, at := range []bridge.State{bridge.Received, bridge.Armed, bridge.Sent, bridge.Seen, bridge.Acknowledged, bridge.Approved} {
+			t.Run(at.String(), func(t *testing.T) {
+				t.Parallel()
+				met := restart(t, link, at)
+				mu.Lock()
+				defer mu.Unlock()
+				hit[met]++
+			})
+		}
+	})
 	if len(hit) < 3 {
 		t.Errorf("the kills met the states %v only", hit)
 	}
+}
+
+// restart kills the bridge once a payment is at a state, and tells the state that it met.
+func restart(t *testing.T, link string, at bridge.State) bridge.State {
+	r := newRig(t, link, "--outcome", "approved", "--think", "20ms")
+	id := r.uuid()
+	r.until("the terminal is ready", func() bool { return r.ready() })
+	var asked sync.WaitGroup
+	asked.Go(func() {
+		// No answer comes where the bridge dies before; MGR is told the outcome all the same.
+		_, _, _ = r.mgr.Charge(context.Background(), r.door, standin.Charge{Amount: amountOf(r.n), Customer: "customer", UUID: id})
+	})
+	met := r.slowMotion(id, at)
+	t.Logf("note: %s: aimed at %s, killed at %s", link, at, met)
+	r.bridge.kill()
+	asked.Wait()
+	r.start()
+	r.agree(id, r.captured(id))
+	r.verify()
+	return met
 }
 
 // slowMotion lets the bridge run in slices shorter than its journal's commits, and leaves it stopped once the
