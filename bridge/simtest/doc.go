@@ -40,7 +40,7 @@
 //	go test ./bridge/simtest -run TestSimulation -first 4711 -plan -v   its script only
 //	go test ./bridge/simtest -run TestSameSeed -traces 10000            each seed twice, the same story
 //	go test ./bridge/simtest -run TestEveryFault -depth 2               every pair of faults; 3 for triples
-//	go test ./bridge/simtest -run TestZoo -zoo 60000 -timeout 30m -v    planted design bugs, by go test -overlay
+//	go test ./bridge/simtest -run TestZoo -zoo 20000 -timeout 30m -v    planted design bugs, by go test -overlay
 //
 // A run fails as well when a cell (a fault while a payment is in a state) or a point that it should have reached was
 // never reached; see reach_test.go.

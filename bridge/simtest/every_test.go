@@ -3,6 +3,7 @@ package simtest
 import (
 	"flag"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -58,7 +59,7 @@ func (e *search) from(list []struck, first int, more int) {
 		return
 	}
 	for n := first; n < len(x.ops); n++ {
-		for _, f := range menus[x.ops[n]] {
+		for _, f := range slices.Compact(slices.Clone(menus[x.ops[n]])) {
 			e.from(append(list[:len(list):len(list)], struck{n, f}), n+1, more-1)
 		}
 	}

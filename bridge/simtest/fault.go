@@ -112,10 +112,11 @@ func (f Fault) String() string {
 	return fmt.Sprintf("fault(%d)", uint8(f))
 }
 
-// menus are the faults that can strike each operation.
+// menus are the faults that can strike each operation. A step that the disk kept without saying so stands there twice:
+// what it leads to takes two more things to go wrong.
 var menus = [opCount][]Fault{
 	opAccept: {DieBefore, DieAfter, WriteLost, WriteKept, WriteGhost},
-	opAppend: {DieBefore, DieAfter, WriteLost, WriteKept, WriteGhost},
+	opAppend: {DieBefore, DieAfter, WriteLost, WriteKept, WriteKept, WriteGhost},
 	opRead:   {DieBefore, DieAfter, ReadFails},
 	opOpen:   {DieBefore, DieAfter, ReadFails},
 	opNote:   {DieBefore, DieAfter, WriteLost, WriteKept},

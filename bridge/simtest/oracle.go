@@ -131,9 +131,7 @@ func (w *World) journalled(t bridge.Transition) {
 		w.acceptedNow(p, after)
 	case bridge.Arm:
 		p.armedWall, p.offsetAtArm, p.markless = e.At, w.offset, w.terminal.markless
-		if mark, err := strconv.Atoi(string(e.Mark)); err == nil && mark < w.terminal.openSeq {
-			w.fail(p, "I16", "it is armed with mark %d; the terminal was at %d when the line was opened", mark, w.terminal.openSeq)
-		}
+		w.markIsNew(p, e.Mark)
 		if q := w.frozenBy(after.UUID); q != nil {
 			w.fail(p, "I9", "it is armed while the terminal is bound to %s", q.order.UUID)
 		}
@@ -165,6 +163,23 @@ func (w *World) journalled(t bridge.Transition) {
 		w.held(p, after)
 	case after.Final() && !t.Before.Final():
 		w.decided(p, after)
+	}
+}
+
+// markIsNew checks the mark that a payment is armed with: one of before something that the bridge knows by then would
+// hold the payment without need once its line is lost. A person's word tells no number.
+func (w *World) markIsNew(p *pay, m terminal.Mark) {
+	mark, err := strconv.Atoi(string(m))
+	if err != nil {
+		return
+	}
+	if mark < w.terminal.openSeq {
+		w.fail(p, "I16", "it is armed with mark %d; the terminal was at %d when the line was opened", mark, w.terminal.openSeq)
+	}
+	for _, q := range w.pays {
+		if stored := w.disk.payments[q.order.UUID]; stored.Outcome == terminal.Approved && !q.person && q.booking != nil && mark < q.booking.Seq {
+			w.fail(p, "I16", "it is armed with mark %d although the journal has %s, which the terminal booked as %d", mark, q.order.UUID, q.booking.Seq)
+		}
 	}
 }
 
