@@ -97,7 +97,7 @@ func (r *reader) settings(root *yaml.Node, s *Settings) {
 				top.fail("journal", "the journal is on a network share, which may lose payments", "name a file on a local disk")
 			}
 			s.Journal = path
-			s.CounterPasswordFile = r.paths.beside(path, "counter-password")
+			s.CounterPasswordFile, s.APITokenFile = r.paths.beside(path, "counter-password"), r.paths.beside(path, "api-token")
 		}
 	}
 	if path, ok := top.file("counter_password_file"); ok {
@@ -105,6 +105,9 @@ func (r *reader) settings(root *yaml.Node, s *Settings) {
 	}
 	if s.CounterPasswordFile == s.Journal {
 		top.fail("counter_password_file", "this is the journal", "name another file")
+	}
+	if s.CounterPasswordFile == s.APITokenFile {
+		top.fail("counter_password_file", "this is the API's token", "name another file")
 	}
 	if d, ok := top.duration("queue_limit", 5*time.Second, time.Hour); ok {
 		s.QueueLimit = d

@@ -38,7 +38,9 @@ type Settings struct {
 	QueueLimit time.Duration
 	// CounterPasswordFile holds the counter screen's password. It need not exist yet.
 	CounterPasswordFile string
-	LogLevel            slog.Level
+	// APITokenFile holds the token that opens what the API reads. It lies beside the journal, and need not exist yet.
+	APITokenFile string
+	LogLevel     slog.Level
 
 	// Warnings are what is allowed and yet unwise, in the order of their places.
 	Warnings []*Error
@@ -181,6 +183,6 @@ func defaults(file string, env Env) *Settings {
 		MGR:        MGR{NotifyURL: DefaultNotifyURL, AllowedOrigins: []string{DefaultOrigin}},
 		QueueLimit: DefaultQueueLimit,
 	}
-	s.CounterPasswordFile = p.beside(s.Journal, "counter-password")
+	s.CounterPasswordFile, s.APITokenFile = p.beside(s.Journal, "counter-password"), p.beside(s.Journal, "api-token")
 	return s
 }

@@ -277,6 +277,7 @@ func TestWindows(t *testing.T) {
 		`journal: C:\till\`:                                      "is a folder",
 		`journal: "C:\till.db"`:                                  "control character; in double quotes \\t is a tab",
 		"counter_password_file: journal.db\njournal: journal.db": "counter_password_file: this is the journal",
+		"counter_password_file: api-token\njournal: journal.db":  "counter_password_file: this is the API's token",
 	} {
 		got := parseErr(t, w, line+"\nterminals: {a: {driver: zvt, port: {serial: COM3}, currency: EUR}}")
 		if !strings.Contains(got, want) || strings.Contains(got, "\n") {
@@ -302,8 +303,8 @@ func TestPathsOnUnix(t *testing.T) {
 			t.Errorf("journal: %s gives %s", text, got)
 		}
 	}
-	if s := parseOK(t, small(), with("journal: ./j.db")); s.Journal != "/etc/tillbridge/j.db" || s.CounterPasswordFile != "/etc/tillbridge/counter-password" {
-		t.Errorf("the journal is %s, the password %s", s.Journal, s.CounterPasswordFile)
+	if s := parseOK(t, small(), with("journal: ./j.db")); s.Journal != "/etc/tillbridge/j.db" || s.CounterPasswordFile != "/etc/tillbridge/counter-password" || s.APITokenFile != "/etc/tillbridge/api-token" {
+		t.Errorf("the journal is %s, the password %s, the token %s", s.Journal, s.CounterPasswordFile, s.APITokenFile)
 	}
 }
 

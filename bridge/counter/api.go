@@ -55,18 +55,22 @@ func (c *Counter) apiResolve(w http.ResponseWriter, r *http.Request) {
 
 // apiAdmit checks the password; false when the request was answered.
 func (c *Counter) apiAdmit(w http.ResponseWriter, r *http.Request) bool {
-	_, password, sent := r.BasicAuth()
 	var got verdict
-	if sent {
-		got = c.try(r.Context(), r, password)
+	if _, password, sent := r.BasicAuth(); sent {
+		got = c.tryPassword(r, password)
 	}
+	return apiVerdict(w, got, `Basic realm="tillbridge counter", charset="UTF-8"`, "This needs the password of the counter screen.")
+}
+
+// apiVerdict answers a request that showed no secret, or a wrong one; true when it showed the right one.
+func apiVerdict(w http.ResponseWriter, got verdict, challenge, needs string) bool {
 	switch {
 	case got.wait > 0:
 		w.Header().Set("Retry-After", strconv.Itoa(int(roundUp(got.wait)/time.Second)))
 		apiError(w, http.StatusTooManyRequests, "Too many wrong passwords. Wait "+span(roundUp(got.wait))+", then try again.")
 	case !got.right:
-		w.Header().Set("WWW-Authenticate", `Basic realm="tillbridge counter", charset="UTF-8"`)
-		apiError(w, http.StatusUnauthorized, "This needs the password of the counter screen.")
+		w.Header().Set("WWW-Authenticate", challenge)
+		apiError(w, http.StatusUnauthorized, needs)
 	}
 	return got.right
 }

@@ -20,6 +20,9 @@ type Config struct {
 	Password string
 	Check    func(password string) bool
 
+	// Token opens the part of the API that only reads, for programs; without one they need the password.
+	Token string
+
 	Hosts         []string // names and addresses, without port, that browsers may use beside the loopback ones
 	Exposed       []string // doors that are reachable from the network without TLS, each in words; shown in red
 	SettingsError string   // why the settings cannot be used and no payment is taken; shown whole, line by line
@@ -43,6 +46,7 @@ type Counter struct {
 	router   *mux.Router
 	sessions *sessions
 	throttle *throttle
+	isToken  func(shown string) bool
 	checking chan struct{} // held while a password is checked: a check may cost much memory
 	live     *live
 }
@@ -63,6 +67,9 @@ func New(c Config, b Book, d Desk) (*Counter, error) {
 		}
 	}
 	c.Password = ""
+	token := sha256.Sum256([]byte(c.Token))
+	hasToken := c.Token != ""
+	c.Token = ""
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -81,7 +88,11 @@ func New(c Config, b Book, d Desk) (*Counter, error) {
 		sessions: &sessions{byDigest: map[[sha256.Size]byte]*session{}},
 		throttle: &throttle{wrong: map[string][]wrongTry{}},
 		checking: make(chan struct{}, 1),
-		live:     &live{listeners: map[chan struct{}]struct{}{}, closed: make(chan struct{})},
+		isToken: func(shown string) bool {
+			got := sha256.Sum256([]byte(shown))
+			return subtle.ConstantTimeCompare(got[:], token[:]) == 1 && hasToken
+		},
+		live: &live{listeners: map[chan struct{}]struct{}{}, closed: make(chan struct{})},
 	}
 	for _, h := range c.Hosts {
 		name := hostName(h)
@@ -110,6 +121,12 @@ func (c *Counter) routes() *mux.Router {
 	get("/sign-in", c.signInPage)
 	post("/sign-in", c.signIn)
 	post("/api/v1/payments/{uuid}/resolve", c.apiResolve)
+	get("/api/v1/openapi.json", serveOpenAPI)
+	get("/api/v1/status", c.apiReader(c.apiStatus))
+	get("/api/v1/payments", c.apiReader(c.apiPayments))
+	get("/api/v1/payments/{uuid}", c.apiReader(c.apiPayment))
+	get("/api/v1/alarms", c.apiReader(c.apiAlarms))
+	get("/metrics", c.apiReader(c.metrics))
 	if c.config.Local != nil { // it has a guard of its own, which no session opens
 		r.PathPrefix(health.Prefix).Handler(c.config.Local)
 	}

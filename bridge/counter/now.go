@@ -1,6 +1,7 @@
 package counter
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -95,33 +96,28 @@ func (c *Counter) now(w http.ResponseWriter, r *http.Request, s *session) {
 	c.showNow(w, r, s, http.StatusOK, "")
 }
 
-// showNow shows the first page. What the book cannot give is said and does not hide the terminals.
-func (c *Counter) showNow(w http.ResponseWriter, r *http.Request, s *session, status int, problem string) {
+// look gathers how everything is. What the book cannot give is said and does not hide the terminals.
+func (c *Counter) look(ctx context.Context) nowView {
 	var v nowView
-	held, err := c.book.Payments(r.Context(), Filter{
+	held, err := c.book.Payments(ctx, Filter{
 		States: []bridge.State{bridge.Uncertain, bridge.Recovering, bridge.Held}, Limit: holdLimit,
 	})
 	for _, row := range held {
 		v.Holds = append(v.Holds, line(row.Payment, row.ID))
 	}
 	if err == nil {
-		v.Alarms, err = c.book.Alarms(r.Context())
+		v.Alarms, err = c.book.Alarms(ctx)
 	}
 	if err == nil {
-		v.Owed, err = c.book.Owed(r.Context())
+		v.Owed, err = c.book.Owed(ctx)
 	}
 	if err != nil {
 		c.log.Error("read for the counter screen", "error", err)
 		v.Unread = sentence(err)
 	}
-	if more := len(v.Alarms) - alarmLimit; more > 0 {
-		v.Alarms, v.More = v.Alarms[:alarmLimit], more
-	}
 	lines := map[string]health.Terminal{}
-	if c.config.Health != nil {
-		for _, h := range c.config.Health() {
-			lines[h.Name] = h
-		}
+	for _, h := range c.lines() {
+		lines[h.Name] = h
 	}
 	for _, t := range c.desk.Terminals() {
 		card := terminalCard{TerminalStatus: t}
@@ -137,6 +133,23 @@ func (c *Counter) showNow(w http.ResponseWriter, r *http.Request, s *session, st
 		v.Terminals = append(v.Terminals, card)
 	}
 	v.Well = v.well(c.config.SettingsError)
+	return v
+}
+
+// lines is how each terminal's line works; empty where that is not known.
+func (c *Counter) lines() []health.Terminal {
+	if c.config.Health == nil {
+		return nil
+	}
+	return c.config.Health()
+}
+
+// showNow shows the first page.
+func (c *Counter) showNow(w http.ResponseWriter, r *http.Request, s *session, status int, problem string) {
+	v := c.look(r.Context())
+	if more := len(v.Alarms) - alarmLimit; more > 0 {
+		v.Alarms, v.More = v.Alarms[:alarmLimit], more
+	}
 	f := c.frame(r, s, "Now", v)
 	if n := len(v.Holds); n > 0 {
 		f.Title = "(" + strconv.Itoa(n) + " not known) Now"

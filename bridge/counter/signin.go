@@ -31,7 +31,7 @@ func (c *Counter) signIn(w http.ResponseWriter, r *http.Request) {
 		c.showSignIn(w, r, http.StatusUnprocessableEntity, v)
 		return
 	}
-	switch got := c.try(r.Context(), r, r.PostForm.Get("password")); {
+	switch got := c.tryPassword(r, r.PostForm.Get("password")); {
 	case got.wait > 0:
 		v.Error = "Too many wrong passwords. Wait " + span(roundUp(got.wait)) + ", then try again."
 		w.Header().Set("Retry-After", strconv.Itoa(int(roundUp(got.wait)/time.Second)))

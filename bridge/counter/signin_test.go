@@ -200,13 +200,13 @@ func TestPasswordsAreCheckedOneAtATime(t *testing.T) {
 		r := httptest.NewRequest(http.MethodPost, "/sign-in", nil)
 		got := make(chan verdict, 3)
 		for range 3 {
-			go func() { got <- b.c.try(t.Context(), r, "hashed") }()
+			go func() { got <- b.c.tryPassword(r.WithContext(t.Context()), "hashed") }()
 		}
 		synctest.Wait() // one of them is inside
 		gone, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		given := make(chan verdict, 1)
-		go func() { given <- b.c.try(gone, r, "hashed") }()
+		go func() { given <- b.c.tryPassword(r.WithContext(gone), "hashed") }()
 		synctest.Wait()
 		if n := len(inside); n != 1 {
 			close(release)

@@ -68,8 +68,8 @@ type verdict struct {
 	wait  time.Duration // not zero: too many wrong ones, and this one was not looked at
 }
 
-// try checks a password. One is checked at a time, so that tries sent together count like tries sent in turn.
-func (c *Counter) try(ctx context.Context, r *http.Request, password string) verdict {
+// try checks a secret of a request. One is checked at a time, so that tries sent together count like tries sent in turn.
+func (c *Counter) try(ctx context.Context, r *http.Request, what string, check func() bool) verdict {
 	select {
 	case c.checking <- struct{}{}:
 		defer func() { <-c.checking }()
@@ -80,12 +80,17 @@ func (c *Counter) try(ctx context.Context, r *http.Request, password string) ver
 	if wait := c.throttle.wait(from, time.Now()); wait > 0 {
 		return verdict{wait: wait}
 	}
-	if c.config.Check(password) {
+	if check() {
 		return verdict{right: true}
 	}
 	c.throttle.count(from, time.Now())
-	c.log.Warn("wrong password for the counter screen", "source", from)
+	c.log.Warn("wrong "+what, "source", from)
 	return verdict{}
+}
+
+// tryPassword checks the counter screen's password.
+func (c *Counter) tryPassword(r *http.Request, password string) verdict {
+	return c.try(r.Context(), r, "password for the counter screen", func() bool { return c.config.Check(password) })
 }
 
 // source is where a request comes from: an IPv4 address, or the network of an IPv6 one, since a single host

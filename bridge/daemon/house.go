@@ -132,24 +132,29 @@ func (h *house) terminal(t config.Terminal) (till.Terminal, error) {
 	return till.Terminal{}, fmt.Errorf("terminal %q: there is no driver %q", t.Name, t.Driver)
 }
 
-// buildCounter makes the counter screen, with a password at the first start.
+// buildCounter makes the counter screen, with a password and a token at the first start.
 func (h *house) buildCounter() error {
 	s := h.settings
-	password, made, err := counterPassword(s.CounterPasswordFile)
-	if err != nil {
-		return err
-	}
-	if made {
-		h.o.Log.Info("a password for the counter screen was made", "file", s.CounterPasswordFile)
+	secrets := map[string]string{}
+	for path, what := range map[string]string{s.CounterPasswordFile: "the counter screen's password", s.APITokenFile: "the API's token"} {
+		secret, made, err := secretFile(path, what)
+		if err != nil {
+			return err
+		}
+		if made {
+			h.o.Log.Info(what+" was made", "file", path)
+		}
+		secrets[path] = secret
 	}
 	h.local = health.NewDoor(h.facts, h.traces)
 	c := counter.Config{
-		Password: password, Hosts: s.AllowedHosts, SettingsError: h.trouble, Exposed: s.Exposed(), Version: h.o.Version, Log: h.o.Log,
+		Password: secrets[s.CounterPasswordFile], Token: secrets[s.APITokenFile], Hosts: s.AllowedHosts, SettingsError: h.trouble, Exposed: s.Exposed(), Version: h.o.Version, Log: h.o.Log,
 		Health: h.health, Local: h.local,
 	}
 	for _, w := range s.Warnings {
 		c.Warnings = append(c.Warnings, w.Error())
 	}
+	var err error
 	h.counter, err = counter.New(c, book{h.journal}, acts{h.desk, h.journal})
 	return err
 }

@@ -13,23 +13,23 @@ import (
 // passwordAlphabet leaves out letters and digits that are taken for one another.
 const passwordAlphabet = "abcdefghjkmnpqrstuvwxyz23456789"
 
-// counterPassword reads the counter screen's password, and makes one where the file is not there.
-func counterPassword(path string) (password string, made bool, err error) {
+// secretFile reads a secret of the counter screen, its password or its API's token, and makes one where the file is not there.
+func secretFile(path, what string) (secret string, made bool, err error) {
 	b, err := os.ReadFile(path)
 	switch {
 	case err == nil:
-		if password = strings.TrimSpace(string(b)); password == "" {
-			return "", false, fmt.Errorf("the counter screen's password file %s is empty: write a password into it, or remove it and a new one is made", path)
+		if secret = strings.TrimSpace(string(b)); secret == "" {
+			return "", false, fmt.Errorf("the file %s of %s is empty: write one into it, or remove it and a new one is made", path, what)
 		}
-		return password, false, nil
+		return secret, false, nil
 	case !errors.Is(err, fs.ErrNotExist):
-		return "", false, fmt.Errorf("read the counter screen's password: %w", err)
+		return "", false, fmt.Errorf("read %s: %w", what, err)
 	}
-	password = newPassword()
-	if err := writePassword(path, password); err != nil {
-		return "", false, fmt.Errorf("keep the counter screen's new password: %w", err)
+	secret = newPassword()
+	if err := writeSecret(path, secret); err != nil {
+		return "", false, fmt.Errorf("keep %s, which is new: %w", what, err)
 	}
-	return password, true, nil
+	return secret, true, nil
 }
 
 // newPassword is four groups of four letters and digits, some 79 bits.
@@ -50,13 +50,13 @@ func newPassword() string {
 	return b.String()
 }
 
-// writePassword writes the file aside, synced, and gives it its name.
-func writePassword(path, password string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".counter-password-*") // mode 0600
+// writeSecret writes the file aside, synced, and gives it its name.
+func writeSecret(path, secret string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".secret-*") // mode 0600
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(password + "\n")
+	_, err = f.WriteString(secret + "\n")
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), path)

@@ -51,6 +51,11 @@ const (
 	OtherTerminal State = "other terminal" // another terminal answers than the one of before
 )
 
+// States are all of them.
+func States() []State {
+	return []State{Connecting, Ready, Paying, Asking, Held, NotReached, OtherTerminal}
+}
+
 // Well tells whether nobody has to do anything about a state.
 func (s State) Well() bool {
 	return s == Ready || s == Paying || s == Connecting || s == Asking

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"tillbridge/bridge"
 	"tillbridge/bridge/doctor"
 	"tillbridge/bridge/health"
 	"tillbridge/bridge/journal"
@@ -78,7 +79,7 @@ func (p *program) secrets(e *examination) []string {
 		}
 	}
 	s := e.shop.Settings
-	all = append(all, s.MGR.Passcode.Reveal(), p.secretsOf(s.CounterPasswordFile), health.Key(s.Journal))
+	all = append(all, s.MGR.Passcode.Reveal(), p.secretsOf(s.CounterPasswordFile), p.secretsOf(s.APITokenFile), health.Key(s.Journal))
 	if a := s.MGR.BasicAuth; a != nil {
 		pair := a.Username + ":" + a.Password.Reveal()
 		all = append(all, a.Password.Reveal(), pair, base64.StdEncoding.EncodeToString([]byte(pair)))
@@ -189,7 +190,7 @@ func (e *examination) systemText(ctx context.Context) string {
 
 // bundledPayment is a payment with all that the journal has of it.
 type bundledPayment struct {
-	paymentJSON
+	bridge.Facts
 	Receipts []terminal.Receipt `json:"receipts,omitempty"`
 }
 
@@ -229,13 +230,13 @@ func lastPayments(ctx context.Context, r *journal.Reader) ([]bundledPayment, err
 	}
 	all := []bundledPayment{}
 	for _, l := range list {
-		one := bundledPayment{paymentJSON: toJSON(l.Payment)}
+		one := bundledPayment{Facts: l.Facts()}
 		story, err := r.Story(ctx, l.UUID)
 		if err != nil {
 			return nil, err
 		}
 		for _, s := range story {
-			one.Story = append(one.Story, stepJSON{s.At, s.Kind.String(), s.State.String(), s.Event.Words()})
+			one.Story = append(one.Story, bridge.StepOf(s.At, s.Event, s.State))
 		}
 		if one.Receipts, err = r.Receipts(ctx, l.UUID); err != nil {
 			return nil, err

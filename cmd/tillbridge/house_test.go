@@ -60,15 +60,16 @@ func within(path string, folders ...string) bool {
 
 // homes are the packages that may import a library, the longest prefix of its path first.
 var homes = map[string][]string{
-	"go.bug.st/serial":                 {"tillbridge/terminal/line"},
-	"modernc.org/sqlite":               {"tillbridge/bridge/journal"},
-	"github.com/gorilla/mux":           {"tillbridge/bridge/webhook", "tillbridge/bridge/counter"},
-	"gopkg.in/yaml.v3":                 {"tillbridge/bridge/config"},
-	"github.com/Rhymond/go-money":      {"tillbridge/bridge/config"},
-	"github.com/kardianos/service":     {"tillbridge/bridge/osservice"},
-	"golang.org/x/sys":                 {"tillbridge/bridge/osservice"},
-	"github.com/spf13/cobra":           {"tillbridge/cmd/tillbridge"},
-	"gopkg.in/natefinch/lumberjack.v2": {"tillbridge/bridge/osservice"},
+	"go.bug.st/serial":                   {"tillbridge/terminal/line"},
+	"modernc.org/sqlite":                 {"tillbridge/bridge/journal"},
+	"github.com/gorilla/mux":             {"tillbridge/bridge/webhook", "tillbridge/bridge/counter"},
+	"gopkg.in/yaml.v3":                   {"tillbridge/bridge/config"},
+	"github.com/Rhymond/go-money":        {"tillbridge/bridge/config"},
+	"github.com/kardianos/service":       {"tillbridge/bridge/osservice"},
+	"golang.org/x/sys":                   {"tillbridge/bridge/osservice"},
+	"github.com/spf13/cobra":             {"tillbridge/cmd/tillbridge"},
+	"gopkg.in/natefinch/lumberjack.v2":   {"tillbridge/bridge/osservice"},
+	"github.com/VictoriaMetrics/metrics": {"tillbridge/bridge/counter"},
 }
 
 // battery is the one package outside of tests that imports testing, as testing/fstest does: the tests of all drivers share it,

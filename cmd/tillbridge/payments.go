@@ -104,9 +104,9 @@ func (p *program) list(ctx context.Context, path string, f journal.Filter, asJSO
 		return err
 	}
 	if asJSON {
-		all := make([]paymentJSON, 0, len(list))
+		all := make([]bridge.Facts, 0, len(list))
 		for _, l := range list {
-			all = append(all, toJSON(l.Payment))
+			all = append(all, l.Facts())
 		}
 		return p.printJSON(all)
 	}
@@ -136,41 +136,6 @@ func dash(s string) string {
 		return "-"
 	}
 	return s
-}
-
-// paymentJSON is a payment as the verbs print it.
-type paymentJSON struct {
-	UUID      string     `json:"payment_uuid"`
-	Customer  string     `json:"customer_uuid"`
-	Terminal  string     `json:"terminal"`
-	Minor     int64      `json:"amount_minor"`
-	Currency  string     `json:"currency"`
-	State     string     `json:"state"`
-	Outcome   string     `json:"outcome"`
-	Proof     string     `json:"proof"`
-	AuthCode  string     `json:"auth_code,omitempty"`
-	TxnRef    string     `json:"txn_ref,omitempty"`
-	Reason    string     `json:"reason,omitempty"`
-	Reference string     `json:"reference"`
-	Received  time.Time  `json:"received"`
-	Updated   time.Time  `json:"updated"`
-	Story     []stepJSON `json:"story,omitempty"`
-}
-
-type stepJSON struct {
-	At    time.Time `json:"at"`
-	Event string    `json:"event"`
-	State string    `json:"state"`
-	Words string    `json:"words"`
-}
-
-func toJSON(x bridge.Payment) paymentJSON {
-	n, _ := x.Notice()
-	return paymentJSON{
-		UUID: x.UUID, Customer: x.Customer, Terminal: x.Terminal, Minor: x.Amount.Minor, Currency: x.Amount.Currency.Code,
-		State: x.State.String(), Outcome: x.Outcome.String(), Proof: x.Proof.String(), AuthCode: n.AuthCode, TxnRef: n.TxnRef,
-		Reason: x.Reason, Reference: x.Reference, Received: x.Received, Updated: x.Updated,
-	}
 }
 
 func (p *program) showVerb(file *string) *cobra.Command {
@@ -207,9 +172,9 @@ func (p *program) show(ctx context.Context, path, uuid string, asJSON bool) (err
 		return err
 	}
 	if asJSON {
-		j := toJSON(pay)
+		j := pay.Facts()
 		for _, s := range story {
-			j.Story = append(j.Story, stepJSON{s.At, s.Kind.String(), s.State.String(), s.Event.Words()})
+			j.Story = append(j.Story, bridge.StepOf(s.At, s.Event, s.State))
 		}
 		return p.printJSON(j)
 	}

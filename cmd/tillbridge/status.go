@@ -248,11 +248,11 @@ type statusJSON struct {
 		Bytes int64  `json:"bytes"`
 		Error string `json:"error,omitempty"`
 	} `json:"journal"`
-	Undelivered int           `json:"undelivered"`
-	Tried       int           `json:"tried"` // the most tries of one of them
-	Held        []paymentJSON `json:"held"`
-	Alarms      []alarmJSON   `json:"alarms"`
-	Needs       []need        `json:"needs"`
+	Undelivered int            `json:"undelivered"`
+	Tried       int            `json:"tried"` // the most tries of one of them
+	Held        []bridge.Facts `json:"held"`
+	Alarms      []alarmJSON    `json:"alarms"`
+	Needs       []need         `json:"needs"`
 }
 
 type alarmJSON struct {
@@ -266,7 +266,7 @@ type alarmJSON struct {
 func (s *standing) json() statusJSON {
 	j := statusJSON{
 		At: s.at, Well: len(s.needs) == 0, Settings: s.file, Running: s.running, PID: s.holder.PID, Undelivered: s.waits.owed, Tried: s.waits.tried,
-		Held: []paymentJSON{}, Alarms: []alarmJSON{}, Needs: s.needs,
+		Held: []bridge.Facts{}, Alarms: []alarmJSON{}, Needs: s.needs,
 	}
 	if s.told() {
 		j.Bridge = &s.facts
@@ -279,7 +279,7 @@ func (s *standing) json() statusJSON {
 		j.Journal.Error = s.waits.err.Error()
 	}
 	for _, p := range s.waits.held {
-		j.Held = append(j.Held, toJSON(p))
+		j.Held = append(j.Held, p.Facts())
 	}
 	for _, a := range s.waits.alarms {
 		j.Alarms = append(j.Alarms, alarmJSON{a.At, a.Kind, a.Terminal, a.UUID, a.Text})

@@ -145,7 +145,7 @@ func TestSettleByCommand(t *testing.T) {
 			t.Errorf("show: exit %d:\n%s", code, out)
 		}
 		code, out, _ = call(t, "payments", "show", id, "--json", "--config", config)
-		var shown paymentJSON
+		var shown bridge.Facts
 		if err := json.Unmarshal([]byte(out), &shown); err != nil || code != exitDone || shown.AuthCode != "4711" || len(shown.Story) < 5 {
 			t.Errorf("show --json: exit %d, %v:\n%s", code, err, out)
 		}

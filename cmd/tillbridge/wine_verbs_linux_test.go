@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"tillbridge/bridge"
 	"tillbridge/bridge/osservice"
 	"tillbridge/terminal"
 	"tillbridge/terminal/simulate"
@@ -167,7 +168,7 @@ func (s *wineShop) verbsBeside() {
 		verbSays{"payments list" + wineSettings, exitDone, []string{first, "approved", "10.01 EUR"}},
 		verbSays{"payments show " + first + wineSettings, exitDone, []string{"MGR asked for 10.01 EUR", "MGR has the outcome", "authorisation code"}},
 	)
-	var paid []paymentJSON
+	var paid []bridge.Facts
 	s.parsed(&paid, exitDone, "payments", "list", "--json", "--config", `C:\tb\config.yaml`)
 	if len(paid) != len(s.done) {
 		s.t.Errorf("%d payments are listed, %d were made", len(paid), len(s.done))
