@@ -26,7 +26,7 @@ type Book interface {
 
 // Filter chooses payments. Zero fields choose all.
 type Filter struct {
-	Text     string // contained in the uuid, the customer, a reference or an authorisation code
+	Text     string // contained in the uuid, the customer, a reference or an authorisation code, or the whole amount
 	Terminal string
 	States   []bridge.State
 	From, To time.Time // received at or after From, before To

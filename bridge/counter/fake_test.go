@@ -33,6 +33,7 @@ type world struct {
 	asked     []Filter
 
 	failPayments, failPayment, failStory, failReceipts, failAlarms error
+	failLater                                                      error // of every page of payments but the first
 
 	resolve func(uuid string, approved bool, who bridge.Person) error
 	ask     func(uuid string) error
@@ -54,6 +55,9 @@ func (w *world) Payments(_ context.Context, f Filter) ([]Row, error) {
 		if fits && (f.BeforeID == 0 || r.ID < f.BeforeID) && len(chosen) < f.Limit {
 			chosen = append(chosen, *r)
 		}
+	}
+	if f.BeforeID > 0 && w.failLater != nil {
+		return nil, w.failLater
 	}
 	return chosen, w.failPayments
 }

@@ -33,22 +33,29 @@ func groups() []group {
 
 // listView is the list of payments.
 type listView struct {
-	Text, State, Terminal, Day string
-	Groups                     []group
-	Terminals                  []string
-	Rows                       []paymentLine
-	Older                      string // the address of the next page; empty on the last
-	Newest                     string // the address of the first page; empty on it
+	Text, State, Terminal string
+	From, To              string // the first and the last day; empty where nothing bounds them
+	Groups                []group
+	Terminals             []string
+	Rows                  []paymentLine
+	Older                 string // the address of the next page; empty on the last
+	Newest                string // the address of the first page; empty on it
+	CSV, JSON             string // the addresses that export what is chosen
 }
 
 // Chosen tells whether anything narrows the list.
-func (v listView) Chosen() bool { return v.Text+v.State+v.Terminal+v.Day != "" }
+func (v listView) Chosen() bool { return v.Text+v.State+v.Terminal+v.From+v.To != "" }
+
+// chosen is the choice of a list's address.
+func chosen(q url.Values) listView {
+	return listView{
+		Text: tidy(q.Get("q")), State: q.Get("state"), Terminal: q.Get("terminal"), From: q.Get("from"), To: q.Get("to"), Groups: groups(),
+	}
+}
 
 func (c *Counter) payments(w http.ResponseWriter, r *http.Request, s *session) {
 	q := r.URL.Query()
-	v := listView{
-		Text: tidy(q.Get("q")), State: q.Get("state"), Terminal: q.Get("terminal"), Day: q.Get("day"), Groups: groups(),
-	}
+	v := chosen(q)
 	f, problem := v.filter(q.Get("before"))
 	if problem != "" {
 		c.problem(w, r, s, http.StatusBadRequest, problem)
@@ -63,19 +70,20 @@ func (c *Counter) payments(w http.ResponseWriter, r *http.Request, s *session) {
 	}
 	for i, row := range rows {
 		if i == pageSize {
-			v.Older = v.address(rows[i-1].ID)
+			v.Older = v.address("/payments", rows[i-1].ID)
 			break
 		}
 		v.Rows = append(v.Rows, line(row.Payment, row.ID))
 	}
 	if f.BeforeID > 0 {
-		v.Newest = v.address(0)
+		v.Newest = v.address("/payments", 0)
 	}
+	v.CSV, v.JSON = v.address("/payments/export.csv", 0), v.address("/payments/export.json", 0)
 	for _, t := range c.desk.Terminals() {
 		v.Terminals = append(v.Terminals, t.Name)
 	}
 	page := c.frame(r, s, "Payments", v)
-	page.Section, page.Live = "payments", v.address(f.BeforeID)
+	page.Section, page.Live = "payments", v.address("/payments", f.BeforeID)
 	c.render(w, http.StatusOK, "payments", page)
 }
 
@@ -95,11 +103,19 @@ func (v listView) filter(before string) (Filter, string) {
 		return f, "There is no such choice of states."
 	}
 	var err error
-	if v.Day != "" {
-		if f.From, err = time.ParseInLocation(time.DateOnly, v.Day, time.Local); err != nil {
-			return f, "The day is not a date such as 2026-03-31."
+	if v.From != "" {
+		if f.From, err = time.ParseInLocation(time.DateOnly, v.From, time.Local); err != nil {
+			return f, "The first day is not a date such as 2026-03-31."
 		}
-		f.To = f.From.AddDate(0, 0, 1)
+	}
+	if v.To != "" {
+		if f.To, err = time.ParseInLocation(time.DateOnly, v.To, time.Local); err != nil {
+			return f, "The last day is not a date such as 2026-03-31."
+		}
+		f.To = f.To.AddDate(0, 0, 1)
+	}
+	if v.From != "" && v.To != "" && !f.From.Before(f.To) {
+		return f, "The last day lies before the first."
 	}
 	if before != "" {
 		if f.BeforeID, err = strconv.ParseInt(before, 10, 64); err != nil || f.BeforeID < 1 {
@@ -109,10 +125,10 @@ func (v listView) filter(before string) (Filter, string) {
 	return f, ""
 }
 
-// address is the list with the same choice, from before a payment on; 0 for the newest.
-func (v listView) address(before int64) string {
+// address is a page with the same choice, from before a payment on; 0 for the newest.
+func (v listView) address(page string, before int64) string {
 	q := url.Values{}
-	for _, p := range []struct{ name, value string }{{"q", v.Text}, {"state", v.State}, {"terminal", v.Terminal}, {"day", v.Day}} {
+	for _, p := range []struct{ name, value string }{{"q", v.Text}, {"state", v.State}, {"terminal", v.Terminal}, {"from", v.From}, {"to", v.To}} {
 		if p.value != "" {
 			q.Set(p.name, p.value)
 		}
@@ -121,7 +137,7 @@ func (v listView) address(before int64) string {
 		q.Set("before", strconv.FormatInt(before, 10))
 	}
 	if len(q) == 0 {
-		return "/payments"
+		return page
 	}
-	return "/payments?" + q.Encode()
+	return page + "?" + q.Encode()
 }

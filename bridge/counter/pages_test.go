@@ -283,9 +283,9 @@ func TestPaymentsList(t *testing.T) {
 	absent(t, page, "u-049", "u-100")
 	absent(t, b.page(b.get("/payments?before=901"), http.StatusOK, "u-100"), "Older")
 
-	q := "/payments?q=651200&state=unknown&terminal=counter&day=2026-03-29"
+	q := "/payments?q=651200&state=unknown&terminal=counter&from=2026-03-29&to=2026-03-29"
 	b.page(b.get(q), http.StatusOK, "No payment fits", `value="651200"`, `value="unknown" selected`, "<option selected>counter", `value="2026-03-29"`, "Show all",
-		`data-page="/payments?day=2026-03-29&amp;q=651200&amp;state=unknown&amp;terminal=counter"`)
+		`data-page="/payments?from=2026-03-29&amp;q=651200&amp;state=unknown&amp;terminal=counter&amp;to=2026-03-29"`)
 	f := w.asked[len(w.asked)-1]
 	day := time.Date(2026, 3, 29, 0, 0, 0, 0, time.Local)
 	if f.Text != "651200" || f.Terminal != "counter" || fmt.Sprint(f.States) != "[uncertain recovering held]" || f.Limit != pageSize+1 ||
@@ -293,7 +293,7 @@ func TestPaymentsList(t *testing.T) {
 		t.Errorf("asked for %+v", f)
 	}
 	for path, says := range map[string]string{
-		"?state=odd": "no such choice", "?day=29.3.2026": "not a date", "?before=x": "no such page", "?before=-1": "no such page",
+		"?state=odd": "no such choice", "?from=29.3.2026": "first day is not a date", "?to=x": "last day is not a date", "?from=2026-03-30&to=2026-03-29": "lies before the first", "?before=x": "no such page", "?before=-1": "no such page",
 		"?q=" + strings.Repeat("x", 101): "too long",
 	} {
 		b.page(b.get("/payments"+path), http.StatusBadRequest, says)

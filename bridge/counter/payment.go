@@ -27,8 +27,9 @@ type storyLine struct {
 }
 
 type receiptView struct {
-	Title string
-	Lines []terminal.Line
+	Title   string
+	Lines   []terminal.Line
+	Address string // of the page that prints it
 }
 
 func (c *Counter) payment(w http.ResponseWriter, r *http.Request, s *session) {
@@ -70,8 +71,8 @@ func (c *Counter) showPayment(w http.ResponseWriter, r *http.Request, s *session
 	for _, step := range story {
 		v.Story = append(v.Story, storyLine{Step: step, Words: step.Event.Words(), After: stepState(step.State)})
 	}
-	for _, one := range receipts {
-		v.Receipts = append(v.Receipts, receiptView{Title: receiptTitle(one), Lines: one.Lines})
+	for i, one := range receipts {
+		v.Receipts = append(v.Receipts, viewReceipt(uuid, i+1, one))
 	}
 	f := c.frame(r, s, "Payment of "+p.Amount.String(), &v)
 	f.Section, f.Live, f.Refresh, f.Problem = "payments", "/payment?"+query("uuid", uuid), 10, page.problem

@@ -34,7 +34,7 @@ func parsePages() (map[string]*template.Template, error) {
 		return nil, fmt.Errorf("read templates: %w", err)
 	}
 	pages := map[string]*template.Template{}
-	for _, name := range []string{"sign-in", "now", "alarm", "payments", "payment", "question", "confirm", "problem"} {
+	for _, name := range []string{"sign-in", "now", "alarm", "payments", "payment", "receipt", "question", "confirm", "problem"} {
 		page, err := base.Clone()
 		if err == nil {
 			_, err = page.ParseFS(pageFiles, "pages/"+name+".html")

@@ -135,7 +135,8 @@ type Filter struct {
 	States   []bridge.State
 	From, To time.Time // received at or after From, before To
 	// Text is contained in the uuid, the customer, the reference, or in the authorisation code or reference that
-	// the terminal or a person gave; case of ASCII letters does not count.
+	// the terminal or a person gave; case of ASCII letters does not count. Or it is the whole amount that was asked
+	// for, "12.50" or "12,50".
 	Text string
 	// Limit is the most that are returned: 0 for 100, and never more than 1000.
 	Limit int
@@ -178,9 +179,12 @@ func (r *Reader) List(ctx context.Context, f Filter) ([]Listed, error) {
 		add("p.id < ?", f.BeforeID)
 	}
 	if f.Text != "" {
-		add(`instr(lower(concat_ws(char(10), p.uuid, p.customer, p.reference,
+		add(`(instr(lower(concat_ws(char(10), p.uuid, p.customer, p.reference,
 			r.body ->> '$.result.auth_code', r.body ->> '$.result.txn_ref',
-			w.body ->> '$.person.auth_code', w.body ->> '$.person.txn_ref')), lower(?)) > 0`, f.Text)
+			w.body ->> '$.person.auth_code', w.body ->> '$.person.txn_ref')), lower(?)) > 0
+			OR replace(?, ',', '.') = CASE p.digits WHEN 0 THEN CAST(p.amount AS TEXT)
+				WHEN 3 THEN format('%d.%03d', p.amount / 1000, p.amount % 1000) ELSE format('%d.%02d', p.amount / 100, p.amount % 100) END)`,
+			f.Text, f.Text)
 	}
 	query := selectPayment + fromPayment
 	if !f.From.IsZero() {

@@ -15,6 +15,29 @@ import (
 	"tillbridge/terminal"
 )
 
+// An amount is found as its currency writes it.
+func TestListByAmount(t *testing.T) {
+	j := fresh(t)
+	for n, c := range []terminal.Currency{{Code: "JPY", Numeric: 392}, {Code: "KWD", Numeric: 414, Digits: 3}, eur} {
+		p := approved(n + 1)
+		p[0].Order.Amount = terminal.Amount{Minor: 70105, Currency: c}
+		live(t, j, bridge.Payment{}, p[:1]...)
+	}
+	for text, want := range map[string]string{"70105": "JPY", "70.105": "KWD", "70,105": "KWD", "701.05": "EUR", "701,05": "EUR", "701.5": "", "701": ""} {
+		list, err := j.List(t.Context(), Filter{Text: text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, l := range list {
+			got += l.Amount.Currency.Code
+		}
+		if got != want {
+			t.Errorf("%s finds %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestList(t *testing.T) {
 	j := fresh(t)
 	fill(t, j, 1, 31)
@@ -44,6 +67,9 @@ func TestList(t *testing.T) {
 		"reference":               {Filter{Text: reference(9)}, []int{9}},
 		"authorisation code":      {Filter{Text: "000026"}, []int{26}},
 		"what a person typed":     {Filter{Text: "ab77xy"}, []int{42}},
+		"amount":                  {Filter{Text: order(17).Amount.Decimal()}, []int{17}},
+		"amount with a comma":     {Filter{Text: strings.Replace(order(17).Amount.Decimal(), ".", ",", 1)}, []int{17}},
+		"part of an amount":       {Filter{Text: order(17).Amount.Decimal()[1:]}, nil},
 		"a wildcard is none":      {Filter{Text: "%"}, nil},
 		"a key of the JSON":       {Filter{Text: "auth_code"}, nil},
 		"everything at once":      {Filter{Terminal: "counter", States: []bridge.State{bridge.Reported}, From: minute(5), To: minute(9), Text: "-", Limit: 2}, []int{8, 7}},

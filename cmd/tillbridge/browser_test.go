@@ -50,7 +50,7 @@ func startDemo(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	demo := spawn(t, "demo", "--listen", "127.0.0.1:0", "--dir", dir)
+	demo := spawn(t, "demo", "--listen", "127.0.0.1:0", "--dir", dir, "--option", "receipts=register")
 	t.Cleanup(func() {
 		_ = demo.cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
 		select {
@@ -183,6 +183,14 @@ func (d *demoVisit) signIn() {
 	d.says("#facts", `MGR was told\.`)
 	d.says("#story", `What happened`)
 	d.look("counter-payment")
+	d.click(`nav a[href="/payments"]`)
+	d.click("tbody tr:last-child a")
+	d.says("main h1", `^12\.50 EUR$`)
+	d.look("counter-approved")
+	d.click("#story figcaption a")
+	d.says("#print", `^Print$`)
+	d.says("#lines", `12[.,]50`)
+	d.look("counter-receipt")
 }
 
 // hold has the terminal approve another amount, which the bridge cannot decide, and opens the payment on the

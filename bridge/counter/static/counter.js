@@ -21,6 +21,19 @@
   };
   tick();
   setInterval(tick, 1000);
+
+  // What only a script can do shows itself where there is one.
+  for (const b of document.querySelectorAll("[data-print]")) {
+    b.hidden = false;
+    b.addEventListener("click", () => window.print());
+  }
+  for (const b of document.querySelectorAll("[data-copy]")) {
+    b.hidden = !navigator.clipboard;
+    b.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(document.getElementById(b.dataset.copy).innerText);
+      b.textContent = "Copied";
+    });
+  }
   if (!page) return;
 
   // What a part says, running times left out.
