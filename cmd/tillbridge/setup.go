@@ -100,6 +100,7 @@ type wizard struct {
 	old     []byte           // the settings file as it is; nil where there is none
 	was     *config.Settings // what it says; nil where there is none or it has mistakes
 	mended  bool             // it has mistakes, and is written anew
+	first   bool             // it names no terminal yet, as a package brings it
 	written bool
 	fresh   string // the passcode that was made in this run
 	now     *config.Settings

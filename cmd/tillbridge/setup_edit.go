@@ -104,12 +104,17 @@ func (e *edit) top(key, value string) bool {
 			return true
 		}
 	}
+	e.insert(e.bottom(), key+": "+value+"\n")
+	return true
+}
+
+// bottom is the line behind the last one, which is ended where it is not.
+func (e *edit) bottom() int {
 	if last := len(e.lines) - 1; e.lines[last] != "" {
 		e.lines[last] += e.end
 		e.lines = append(e.lines, "")
 	}
-	e.insert(len(e.lines)-1, key+": "+value+"\n")
-	return true
+	return len(e.lines) - 1
 }
 
 // edited is the settings file with what the draft says otherwise. All else in it stays byte for byte.
@@ -149,6 +154,10 @@ func (w *wizard) editTerminal(e *edit) bool {
 		return true
 	}
 	all := e.find(0, len(e.lines), 0, "terminals")
+	if w.first && all < 0 {
+		e.insert(e.firstPlace(), "terminals:\n"+d.block(2)+"\n")
+		return true
+	}
 	if all < 0 || !keyAlone.MatchString(strings.TrimRight(e.lines[all], "\r")) {
 		return false
 	}
@@ -163,6 +172,16 @@ func (w *wizard) editTerminal(e *edit) bool {
 		return false
 	}
 	return e.editKeys(at, old, d)
+}
+
+// firstPlace is the line before which the first terminal is written: that of an example, or else behind the last.
+func (e *edit) firstPlace() int {
+	for i, l := range e.lines {
+		if strings.HasPrefix(l, "#terminals:") {
+			return i
+		}
+	}
+	return e.bottom()
 }
 
 // editKeys changes driver, port, currency and options of a terminal, whose block begins at a line. Options of another

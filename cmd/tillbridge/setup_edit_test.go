@@ -343,3 +343,39 @@ func TestHandOver(t *testing.T) {
 		}
 	}
 }
+
+// TestSetupFirstTerminal puts the first terminal into settings that name none, as a package brings them: nothing in them is a
+// mistake to be told, and nothing else in them changes.
+func TestSetupFirstTerminal(t *testing.T) {
+	onLinuxNames(t)
+	const block = "terminals:\n  counter:\n    driver: zvt\n    port: {tcp: \"10.0.0.8:20007\"}\n    currency: EUR\n    options:\n      password: \"000000\"\n\n"
+	for name, x := range map[string]struct{ old, want string }{
+		"before the example":     {"# Ours.\nmgr:\n  passcode_file: PASS\n\n#terminals:\n#  counter:\n\n#listen: 127.0.0.1:8473\n", "# Ours.\nmgr:\n  passcode_file: PASS\n\n" + block + "#terminals:\n#  counter:\n\n#listen: 127.0.0.1:8473\n"},
+		"at the end":             {"mgr:\n  passcode_file: PASS\n", "mgr:\n  passcode_file: PASS\n" + block},
+		"an end that is missing": {"mgr:\n  passcode_file: PASS", "mgr:\n  passcode_file: PASS\n" + block},
+	} {
+		for _, end := range []string{"\n", "\r\n"} {
+			r := newSetupRig(t)
+			r.put("shop/passcode", "a-passcode-of-the-shop\n")
+			form := func(text string) string {
+				return strings.ReplaceAll(strings.ReplaceAll(text, "PASS", filepath.Join(r.dir, "shop", "passcode")), "\n", end)
+			}
+			r.put("shop/config.yaml", form(x.old))
+			out, err := r.answers("port: 10.0.0.8\ndriver: zvt\nservice: false\n")
+			if got := r.read("shop/config.yaml"); err != nil || got != form(x.want) {
+				t.Errorf("%s: %v:\n%s\ngot\n%s", name, err, out, got)
+			}
+			if !strings.Contains(out, "name no terminal yet") || strings.Contains(out, "mistake") {
+				t.Errorf("%s: it says:\n%s", name, out)
+			}
+			if got := r.read("shop/passcode"); got != "a-passcode-of-the-shop\n" {
+				t.Errorf("%s: the passcode became %q", name, got)
+			}
+		}
+	}
+	r := newSetupRig(t)
+	r.put("shop/config.yaml", "listen: nowhere\n") // more is amiss
+	if out, err := r.answers("port: 10.0.0.8\ndriver: zvt\nservice: false\n"); err == nil || !strings.Contains(out, "have mistakes") || r.read("shop/config.yaml") != "listen: nowhere\n" {
+		t.Errorf("%v\n%s", err, out)
+	}
+}

@@ -47,15 +47,37 @@ func (w *wizard) begin(ctx context.Context) error {
 	d.journal = w.given["journal"]
 	was, err := config.Load(d.file, w.drivers, w.soon())
 	if err != nil {
-		return w.mend(ctx, err)
+		if was = w.withoutTerminals(); was == nil {
+			return w.mend(ctx, err)
+		}
+		w.first = true
 	}
 	w.was, d.listen, d.counter = was, was.Listen, was.Counter
 	from, inFile := strings.CutPrefix(was.MGR.PasscodeFrom, "passcode_file ")
 	if d.passcodeFile = from; !inFile {
 		d.passcodeFile = ""
 	}
-	w.say("\nThere are settings in " + d.file + ". What you do not answer otherwise stays as it is.")
+	there := "There are settings in " + d.file
+	if w.first {
+		there = "The settings in " + d.file + " name no terminal yet"
+	}
+	w.say("\n" + there + ". What you do not answer otherwise stays as it is.")
 	return nil
+}
+
+// withoutTerminals reads settings in which nothing is amiss but that they name no terminal yet, as a package brings them;
+// nil for others.
+func (w *wizard) withoutTerminals() *config.Settings {
+	if e := newEdit(string(w.old)); e.find(0, len(e.lines), 0, "terminals") >= 0 {
+		return nil
+	}
+	text := string(w.old) + "\nterminals:\n  none:\n    driver: manual\n    currency: EUR\n"
+	s, err := config.Parse(w.draft.file, []byte(text), w.drivers, w.soon())
+	if err != nil {
+		return nil
+	}
+	s.Terminals = nil
+	return s
 }
 
 // mend begins anew where the settings have mistakes.

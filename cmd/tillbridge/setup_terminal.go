@@ -65,7 +65,7 @@ func (w *wizard) checkPort(answer string) (string, error) {
 func (w *wizard) askTerminal(ctx context.Context) error {
 	w.heading("The terminal")
 	usual := "counter"
-	if w.was != nil {
+	if w.was != nil && !w.first {
 		usual = w.was.Terminals[0].Name
 	}
 	name, err := w.ask(ctx, question{

@@ -51,10 +51,11 @@ func errorUnless(there bool, text string) error {
 	return errors.New(text)
 }
 
-// mayWrite asks whether it may be written. An answers file has said so by being there, but for settings that exist.
+// mayWrite asks whether it may be written. An answers file has said so by being there, but for settings of a
+// terminal that exist.
 func (w *wizard) mayWrite(ctx context.Context, changed bool) (bool, error) {
 	switch {
-	case w.mended, w.given != nil && (w.old == nil || !changed): // it is agreed already
+	case w.mended, w.given != nil && (w.old == nil || w.first || !changed): // it is agreed already
 		return true, nil
 	case w.given != nil:
 		yes, err := w.agree(ctx, "change_settings", "", false)
@@ -63,7 +64,7 @@ func (w *wizard) mayWrite(ctx context.Context, changed bool) (bool, error) {
 		}
 		return yes, err
 	}
-	return w.agree(ctx, "write", "Shall it be written?", w.old == nil)
+	return w.agree(ctx, "write", "Shall it be written?", w.old == nil || w.first)
 }
 
 func (w *wizard) writeFiles(text string, changed bool) error {

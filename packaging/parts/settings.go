@@ -6,8 +6,8 @@ import (
 )
 
 // unsetNotice stands above the terminals of fresh settings.
-const unsetNotice = "# No terminal is set up yet, so that no payment is taken: \"tillbridge detect --probe\" finds it. Remove the # in front of\n" +
-	"# the lines below that are settings, from \"terminals:\" on, and change them to what detect says.\n"
+const unsetNotice = "# While no terminal is named, no payment is taken. \"tillbridge setup\" asks for it and writes it here. Or by hand: \"tillbridge\n" +
+	"# detect --probe\" finds it; remove the # in front of the lines below that are settings, from \"terminals:\" on, and change them.\n"
 
 // settings are those that a package begins with: the example, with its terminals commented out. A terminal of the example is none of the
 // shop's, and whatever is plugged in at its port must not be spoken to.
