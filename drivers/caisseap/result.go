@@ -7,9 +7,9 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-	"time"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/link"
 )
 
 // reasons are the meanings of AF (caisse-ap sheet 6).
@@ -170,13 +170,6 @@ var applications = map[string]string{
 	"10E": "Conecs contactless", "00F": "CB DCC", "00I": "CPEI", "00S": "Sofinco", "00U": "UPI",
 }
 
-// Times of Recover on a serial line.
-const (
-	lateResult   = time.Minute // after a payment's time, in which a result may come late
-	listenLeast  = 20 * time.Second
-	listenLonger = 4 * time.Minute // at most, since the engine waits
-)
-
 // Recover tells what is known, for the protocol has no question about an earlier payment (caisse-ap sheet 9). On a serial
 // line the terminal may still bring its result by itself, so there it is listened for.
 func (s *session) Recover(ctx context.Context, a terminal.Attempt) (terminal.Result, error) {
@@ -195,13 +188,7 @@ func (s *session) Recover(ctx context.Context, a terminal.Attempt) (terminal.Res
 	if err != nil {
 		return terminal.Result{}, err
 	}
-	until := a.Armed.Add(s.o.PaymentTimeout + lateResult)
-	if least := time.Now().Add(listenLeast); until.Before(least) {
-		until = least
-	}
-	if most := time.Now().Add(listenLonger); until.After(most) {
-		until = most
-	}
+	until := link.LateUntil(a.Armed, s.o.PaymentTimeout)
 	for {
 		for _, late := range s.late {
 			if late.value("CF") == a.Reference && late.has("AE") {

@@ -32,9 +32,17 @@ func subject(o func(*Options), s sim.Options) drivertest.Subject {
 		Sends:   6, // three times as X, and where that is refused three times as P
 		NAK:     func(_ terminal.LinkKind, received []byte) bool { return bytes.Contains(received, []byte{0x15, 0x03}) },
 		Checked: both,
+		Refusal: func(terminal.LinkKind) []byte { return []byte{0x15, 0x03, 0x69} },
+		Strange: func(_ terminal.LinkKind, said []byte) []byte { // the result behind the head of E, 11 characters with STX
+			if len(said) < 20 || said[0] != 0x02 || said[10] != 'E' {
+				return nil
+			}
+			return drivertest.Recode(said, 11, "77")
+		},
 		Lacks: map[string]string{
 			drivertest.Canceller: "the protocol has no command that ends a payment; the red key only",
-			simulate.RebootAfter: no, simulate.KeepOnLoss: no, simulate.Partial: no, simulate.Tip: no, simulate.OtherCurrency: no,
+			simulate.LostAck:     "the terminal books by itself and reverses nothing",
+			simulate.RebootAfter: no, simulate.Partial: no, simulate.Tip: no, simulate.OtherCurrency: no,
 			simulate.Referral: no, simulate.NoStatus: no, simulate.Contradiction: no,
 		},
 	}

@@ -19,7 +19,7 @@ func TestBattery(t *testing.T) {
 	}
 	lacks[simulate.Tip] = "the form has no sum, and another one than asked for is left to the hold page"
 	for _, of := range []string{
-		drivertest.Line, simulate.BadCRCOnce, simulate.SplitFrames, simulate.CablePulled, simulate.LostReply, simulate.LostAck, simulate.KeepOnLoss,
+		drivertest.Line, drivertest.StrangeCode, simulate.BadCRCOnce, simulate.SplitFrames, simulate.CablePulled, simulate.LostReply, simulate.LostAck, simulate.KeepOnLoss,
 		simulate.RepeatStatus, simulate.LateFrame, simulate.LateThenDeclined, simulate.NoAmount, simulate.NoStatus, simulate.Contradiction,
 	} {
 		lacks[of] = "there is no line"

@@ -118,8 +118,10 @@ func (s *shop) pay(a terminal.Amount, choice string) terminal.Answer {
 	minor, c, readable := a.Minor, s.cur, true
 	switch choice {
 	case simulate.PowerCutBefore, simulate.RebootBefore:
+		s.SetPowered(false)
 		return terminal.Answer{Name: "Anna"}
 	case simulate.PowerCut:
+		s.SetPowered(false)
 		readable = false
 	case simulate.Partial:
 		minor /= 2

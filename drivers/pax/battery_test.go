@@ -26,6 +26,8 @@ func subject() drivertest.Subject {
 		},
 		Money:   func(_ terminal.LinkKind, b []byte) bool { return bytes.Contains(b, []byte("T00")) },
 		NAK:     func(_ terminal.LinkKind, b []byte) bool { return bytes.IndexByte(b, 0x15) >= 0 },
+		Refusal: func(terminal.LinkKind) []byte { return []byte{0x15} },
+		Strange: strange,
 		Checked: func(terminal.LinkKind) bool { return true },
 		Cards:   []string{customerCard},
 		Lacks: map[string]string{
@@ -34,6 +36,15 @@ func subject() drivertest.Subject {
 			simulate.LostAck: "the terminal books by itself and reverses nothing", simulate.RebootAfter: "the terminal books before the till hears of it",
 		},
 	}
+}
+
+// strange writes a code that no list has into a result or a record: the fifth field of the reply, behind the first packet's mark.
+func strange(_ terminal.LinkKind, said []byte) []byte {
+	f := bytes.SplitN(said, []byte{0x1C}, 5)
+	if len(f) < 5 || said[0] != 0x02 || string(f[1]) != "T01" && string(f[1]) != "R03" {
+		return nil
+	}
+	return drivertest.Recode(said, len(f[0])+len(f[1])+len(f[2])+3, "999999")
 }
 
 func TestBattery(t *testing.T) { drivertest.Run(t, subject()) }

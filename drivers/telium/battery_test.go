@@ -34,7 +34,7 @@ func inFrance() drivertest.Subject {
 		Driver: d, Links: []terminal.LinkKind{terminal.Serial}, Currency: euro,
 		Options:   func(terminal.LinkKind) any { o := NewOptions(); o.Dialect = France; return o },
 		Simulator: func(terminal.LinkKind) any { return sim.Options{Dialect: "fr"} },
-		Money:     money("978"), Cards: []string{"4111111111110043"},
+		Money:     money("978"), Strange: strange, Cards: []string{"4111111111110043"},
 		Lacks: lacks(map[string]string{
 			drivertest.Canceller: "only the red key ends a French payment", drivertest.Identity: "no message tells the terminal's number",
 			simulate.Referral:   "the French dialect has no such status",
@@ -50,11 +50,30 @@ func inBritain() drivertest.Subject {
 		Driver: Driver(), Links: []terminal.LinkKind{terminal.Serial, terminal.TCP}, Currency: pound,
 		Options:   func(terminal.LinkKind) any { o := NewOptions(); o.Dialect = Britain; return o },
 		Simulator: func(terminal.LinkKind) any { return sim.Options{Dialect: "uk"} },
-		Money:     money("826"), Cards: []string{"4111111111110043"},
+		LacksOn: map[terminal.LinkKind]map[string]string{terminal.TCP: {
+			simulate.KeepOnLoss: "over TCP the till acknowledges nothing", simulate.RepeatStatus: "over TCP the till acknowledges nothing",
+		}},
+		Money: money("826"), Strange: strange, Cards: []string{"4111111111110043"},
 		Lacks: lacks(map[string]string{
 			simulate.PrinterOut: "the terminal tells one refusal, whatever its reason", simulate.EndOfDayPending: "the terminal tells one refusal, whatever its reason",
 		}),
 	}
+}
+
+// strange writes a status that no paper has behind the number of an answer: behind STX, or behind the two bytes of its length.
+func strange(k terminal.LinkKind, said []byte) []byte {
+	at := 3
+	if k == terminal.TCP {
+		at = 4
+	}
+	switch {
+	case len(said) < 25 || !bytes.ContainsRune([]byte("0267"), rune(said[at])):
+		return nil
+	case k == terminal.TCP: // without a check byte
+		said[at] = '5'
+		return said
+	}
+	return drivertest.Recode(said, at, "5")
 }
 
 func TestBatteryFrance(t *testing.T) { drivertest.Run(t, inFrance()) }

@@ -116,13 +116,6 @@ var modes = map[byte]string{
 	'O': "Moneo", 'U': "CUP", 'F': "Fintrax",
 }
 
-// Times of Recover.
-const (
-	lateResult   = time.Minute      // after a payment's time, in which a result may come late
-	listenLeast  = 20 * time.Second // that Recover listens
-	listenLonger = 4 * time.Minute  // at most, since the engine waits
-)
-
 // Recover listens for the result, which the terminal brings by itself if it brings it at all: E and E+ have no question
 // about an earlier payment (telium sheet 5). Without it the terminal's own receipt is all there is.
 func (f *french) Recover(ctx context.Context, a terminal.Attempt) (terminal.Result, error) {
@@ -137,13 +130,7 @@ func (f *french) Recover(ctx context.Context, a terminal.Attempt) (terminal.Resu
 		return terminal.Result{}, err
 	}
 	number := f.numberOf(a.Reference)
-	until := a.Armed.Add(f.o.PaymentTimeout + lateResult)
-	if least := time.Now().Add(listenLeast); until.Before(least) {
-		until = least
-	}
-	if most := time.Now().Add(listenLonger); until.After(most) {
-		until = most
-	}
+	until := link.LateUntil(a.Armed, f.o.PaymentTimeout)
 	for {
 		if late, ok := f.lateAnswer(number, a.Request); ok && late.Currency == a.Amount.Currency.Numeric {
 			f.held.Undecided(false)

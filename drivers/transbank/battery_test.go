@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"maps"
 	"os"
+	"slices"
 	"testing"
 
 	"tillbridge/drivers/transbank/sim"
@@ -34,6 +35,12 @@ func subject(o func(*Options), s sim.Options, more map[string]string) drivertest
 		Simulator: func(terminal.LinkKind) any { return s },
 		Money: func(_ terminal.LinkKind, b []byte) bool {
 			return bytes.HasPrefix(b, []byte("\x020200|")) || bytes.HasPrefix(b, []byte("\x020270|"))
+		},
+		Strange: func(_ terminal.LinkKind, said []byte) []byte { // the field behind the function code
+			if len(said) < 10 || !slices.Contains([]string{"\x020210|", "\x020271|", "\x020260|", "\x020261|"}, string(said[:6])) {
+				return nil
+			}
+			return drivertest.Recode(said, 6, "98")
 		},
 		Cards: []string{card}, Lacks: lacks,
 	}

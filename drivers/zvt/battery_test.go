@@ -7,6 +7,7 @@ import (
 	"tillbridge/drivers/zvt/sim"
 	"tillbridge/terminal"
 	"tillbridge/terminal/drivertest"
+	"tillbridge/terminal/wire"
 )
 
 // subject is the driver for the battery, at a terminal that sends whole card numbers.
@@ -26,10 +27,39 @@ func subject(receipts Receipts, links ...terminal.LinkKind) drivertest.Subject {
 			}
 			return len(written) > 2 && written[0] == 0x06 && (written[1] == 0x01 || written[1] == 0x30 || written[1] == 0x31)
 		},
+		Strange: strange,
 		Vote: func(_ terminal.LinkKind, written []byte) bool {
 			return bytes.Contains(written, []byte{0x80, 0x00, 0x00})
 		},
 	}
+}
+
+// strange writes a result code that no list has into an approval's status information. A refusal ends with an abort, which is one by
+// the paper, whatever its code.
+func strange(k terminal.LinkKind, said []byte) []byte {
+	recode := func(apdu []byte) []byte {
+		if len(apdu) < 6 || apdu[0] != 0x04 || apdu[1] != 0x0F {
+			return nil
+		}
+		at := bytes.Index(apdu[2:7], []byte{0x27, 0x00}) // behind a length of one byte or three
+		if at < 0 {
+			return nil
+		}
+		apdu[2+at+1] = 0xD9
+		return apdu
+	}
+	if k == terminal.TCP {
+		return recode(said)
+	}
+	frames := wire.NewDLEReader(1 << 16)
+	for _, b := range said {
+		if e := frames.Feed(b); e.Kind == wire.DLEFrame {
+			if apdu := recode(e.Content); apdu != nil {
+				return wire.AppendDLE(nil, apdu)
+			}
+		}
+	}
+	return nil
 }
 
 // TestBattery puts the driver through every scenario that all drivers must pass.

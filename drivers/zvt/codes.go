@@ -75,6 +75,16 @@ func ResultClass(code byte) Class {
 	return ClassOther
 }
 
+// undecided tells whether a result code leaves open whether the money moved: it is in no list, or it may stand beside an approval, as CD does,
+// or speaks of a sale that was made in part (9D) or whose record is damaged (FB).
+func undecided(code byte) bool {
+	if code == 0xCD || code == 0x9D || code == 0xFB {
+		return true
+	}
+	_, listed := resultTexts[code]
+	return !listed && code > 0x63
+}
+
 // ResultText explains a result code to a clerk.
 func ResultText(code byte) Text {
 	if t, ok := resultTexts[code]; ok {

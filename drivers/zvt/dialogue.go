@@ -17,7 +17,7 @@ type expectation uint8
 
 const (
 	nothing         expectation = iota // ends with 80 00
-	nothingApproved                    // a 04 0F with 27 = 00 and an amount belongs to somebody else's payment
+	nothingApproved                    // a 04 0F that may be an approval, with an amount, belongs to somebody else's payment
 	anything                           // sums, or the last transaction once more
 	payment                            // each is recorded before it is acknowledged
 )
@@ -282,7 +282,7 @@ func (d *dialogue) hearResult(ctx context.Context, a APDU, raw []byte) error {
 		if err := d.record(r, raw); err != nil {
 			return fmt.Errorf("the result could not be recorded and is not acknowledged: %w", err)
 		}
-	case d.expects == nothingApproved && r.HasResult && r.Result == 0 && r.HasAmount && r.AmountMinor > 0:
+	case d.expects == nothingApproved && r.HasResult && mayBeApproval(r) && r.HasAmount && r.AmountMinor > 0:
 		return errNotOurs
 	}
 	d.e.result, d.e.raw = &r, raw

@@ -190,6 +190,41 @@ func TestRecordsOfAnotherKind(t *testing.T) {
 	}
 }
 
+// A code of no list decides nothing, in a dialogue that ends well and in a record: CD is that of an approved payment whose cashback was refused.
+func TestCodeOfNoList(t *testing.T) {
+	unlisted := 0
+	for code := 1; code <= 0xFF; code++ {
+		r, raw := record(t, "870053"+"8a2e"+"3b3132333435360000")
+		r.Result = byte(code)
+		s := &session{o: NewOptions(), log: slog.New(slog.DiscardHandler)}
+		want, listed := terminal.Declined, !undecided(r.Result)
+		if !listed {
+			want, unlisted = terminal.Unknown, unlisted+1
+		}
+		a := terminal.Attempt{
+			Request: terminal.Request{Amount: terminal.Amount{Minor: 1250, Currency: euro}, Armed: time.Date(2026, 1, 1, 10, 0, 0, 0, time.Local)},
+			Mark:    "zvt1/0052/000161/000052/0101/095500/990/52500001",
+		}
+		out, why := s.judge(a, r, raw, true)
+		if out.Outcome != want || (why == "") != listed {
+			t.Errorf("a record with %s: %s, %q; want %s", CodeText(r.Result), out.Outcome, why, want)
+		}
+		if out := s.outcome(ending{result: &r, raw: raw}); out.Outcome != terminal.Unknown {
+			t.Errorf("%s and a good end: %s", CodeText(r.Result), out.Outcome)
+		}
+		maybe := mayBeApproval(r)
+		if out := s.outcome(ending{aborted: true, code: 0x6C, hasCode: true, result: &r, raw: raw, maybe: maybe}); (out.Outcome == terminal.Declined) != listed {
+			t.Errorf("%s and an abort: %s", CodeText(r.Result), out.Outcome)
+		}
+	}
+	for code, want := range map[byte]bool{0: false, 0x33: false, 0x63: false, 0x66: false, 0x6C: false, 0xB4: false, 0xFF: false, 0xCD: true, 0x9D: true, 0xFB: true, 0xD9: true} {
+		if undecided(code) != want {
+			t.Errorf("%s decides nothing: %t, want %t", CodeText(code), undecided(code), want)
+		}
+	}
+	t.Logf("note: %d of 255 codes are of no list, or beside an approval, and decide nothing", unlisted)
+}
+
 // abortedPort counts how it was closed.
 type abortedPort struct {
 	terminal.Port

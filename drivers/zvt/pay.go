@@ -172,11 +172,13 @@ func (s *session) result(r StatusInformation, raw []byte) terminal.Result {
 	case !r.HasResult:
 		out.Text = "The terminal stated a result that cannot be read."
 		return out
-	case r.Result != 0 && mayBeApproval(r):
+	case r.Result != 0 && slices.Contains(r.Repeated, byte(bmpResult)):
 		out.Text = "The terminal's result states its code twice."
 		return out
 	case r.Result != 0:
-		out.Outcome, out.Proof = terminal.Declined, terminal.Refused
+		if !undecided(r.Result) {
+			out.Outcome, out.Proof = terminal.Declined, terminal.Refused
+		}
 		out.Code, out.Text = CodeText(r.Result), ResultText(r.Result).In(s.o.Language)
 		if said := r.Failure(); said != "" {
 			out.Text += " (" + oneLine(said) + ")"
@@ -193,9 +195,9 @@ func (s *session) result(r StatusInformation, raw []byte) terminal.Result {
 }
 
 // mayBeApproval tells whether a status information is an approval, or cannot be told from one: its result is 00,
-// missing, or stated more than once.
+// missing, one that decides nothing, or stated more than once.
 func mayBeApproval(r StatusInformation) bool {
-	return !r.HasResult || r.Result == 0 || slices.Contains(r.Repeated, byte(bmpResult))
+	return !r.HasResult || r.Result == 0 || undecided(r.Result) || slices.Contains(r.Repeated, byte(bmpResult))
 }
 
 // doubtful says why a status information with result 00 is not taken for an approval; empty where it is.

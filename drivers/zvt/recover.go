@@ -144,7 +144,7 @@ func (s *session) enquiry(ctx context.Context) (reply StatusReply, err error) {
 //
 // Approved is a record that is the one stated in the dialogue; or, where nothing was stated, the very next
 // after the mark, with the amount, at the time, at a terminal whose keys start no payment. Declined is such a
-// record with another result than 00, or the unchanged mark of a terminal that is ready and that no command of
+// record with a refusal's code (one of no list decides nothing), or the unchanged mark of a terminal that is ready and that no command of
 // ours can reach any more. A record that may be of a reversal, a refund or an end of day decides nothing.
 func (s *session) Recover(ctx context.Context, a terminal.Attempt) (terminal.Result, error) {
 	if err := s.connect(ctx); err != nil {

@@ -26,6 +26,30 @@
 // A scenario whose simulator lacks what it needs is left out, aloud, for the reason that Subject.Lacks gives. Something that
 // is missing without a reason is an error, and so is a reason for something that is there.
 //
+// # Words
+//
+// Names of scenarios are made of these:
+//
+//   - out, in: the way of the bytes. Out is what the till says to the terminal, in what the terminal says to the till.
+//   - sweep: a trouble played at one place after the other of a part of the payment, and a scenario for each part and way.
+//   - parts: before the command (from the beginning of Pay), in the command (the money command's own bytes), in the dialogue (from there to
+//     the last Till.Seen, or to the end where there is none), in the ending (behind that).
+//   - cut: the line is lost, and both sides notice. Hang-up: the terminal's side closes the connection. Pull: it is the terminal's own cable.
+//   - mute: nothing passes any more, and nobody notices.
+//   - death, stop: the till's own end, at once or in good order; it starts again. Reboot: the terminal loses its power.
+//   - flip: one bit is inverted. Spoil: the last byte of every write from there on is. Rubbish: noise comes before the write. Fragment: half of
+//     the write comes first, and then all of it.
+//   - gap, stall: a pause before a byte, which a terminal must bear (gap) or may take for the end (stall).
+//   - loss, repetition, delay: a write that does not come, comes twice, comes late. Astray: it comes late, and the connection has broken before.
+//   - glued, byte by byte: how writes are cut into reads, without any of them changed.
+//   - stale: what the terminal said in the payment before lies unread on the line.
+//   - late NAK: the terminal says NAK when it has shown already that it has the command (Subject.Refusal).
+//   - strange code: a result with a code that no list has, in the dialogue or when it is asked for (Subject.Strange).
+//   - broken: the line is lost in the payment, and what matters is what comes then. Second command: another payment is begun before the broken
+//     one is over, as after a person has settled it too early.
+//   - forgotten: the till dies when the dialogue has ended, before it has written down how.
+//   - held: the payment is left to a person. Undisturbed: the payment to which nothing happens, from which the battery learns what passes.
+//
 // # What is checked
 //
 // A small engine keeps the contract of the real one (bridge/till) exactly: it reads the Marker's mark after each opening, calls
@@ -38,7 +62,12 @@
 //     something did go wrong. A driver never chooses what may be held: its terminal.Evidence does;
 //   - never without an end: Recover answers once the line is whole;
 //   - the money command (Subject.Money) is written once, in Pay; again only after the terminal asked for it
-//     (Subject.NAK), at most twice more, never on silence; ErrNotSent only where it was not written;
+//     (Subject.NAK), at most twice more, never on silence, never after a NAK that came behind the terminal's acknowledgement;
+//     ErrNotSent only where it was not written;
+//   - a serial line is aborted and not closed while bytes of the money command wait on our side;
+//   - nothing is approved or declined by a code that nobody knows;
+//   - every script that the simulator lists is played: the ledger, the power and the cable are what the script says, and the terminal says and
+//     does something else than in a plain approval or refusal;
 //   - nothing is acknowledged before Till.Seen returned nil, or after it returned an error (Subject.Vote), and with C4 nothing
 //     is booked before it; after an error of Till.Mark nothing is sent;
 //   - the Till is not used after Pay has returned;
@@ -90,8 +119,8 @@
 // A failure names scenario and position, what is wrong, and what went over the line: "->" is the till to the terminal, "<-" the
 // other way, in hex, with the virtual time since the session was opened, and what the ledger says. To play it alone:
 //
-//	go test ./drivers/x -run 'TestBattery/serial/cut_approved_in_dialogue' -v
+//	go test ./drivers/x -run 'TestBattery/serial/cut_approved_in_in_the_dialogue' -v
 //
-// By themselves the tests play three positions of each sweep. TILLBRIDGE_BATTERY=1 plays every byte of a cut and of a
+// With -v a scenario that passes says what it is. By themselves the tests play three positions of each sweep (Subject.Sample). TILLBRIDGE_BATTERY=1 plays every byte of a cut and of a
 // damage and 25 positions of the others; TILLBRIDGE_THOROUGH=1 plays every position of every sweep and more seeds of noise.
 package drivertest

@@ -1,6 +1,7 @@
 package drivertest
 
 import (
+	"cmp"
 	"context"
 	"testing"
 	"testing/synctest"
@@ -12,6 +13,9 @@ import (
 
 // followers is how often a following payment is begun: the terminal may still be at work on the one before.
 const followers = 12
+
+// repeats is how long a terminal may go on saying what is not acknowledged, once the dialogue is over.
+const repeats = 30 * time.Second
 
 // perform plays a scenario once, in a bubble of its own. What was found is in the play.
 func perform(t *testing.T, s Subject, k terminal.LinkKind, sc Scenario) (p *play) {
@@ -50,6 +54,9 @@ func (p *play) run() {
 	}
 	if p.plan.noise > 0 {
 		p.line.quiet, p.line.ears = true, &ears{}
+	}
+	if p.plan.listed {
+		p.tasks.Go(p.behold)
 	}
 	e := &engine{p: p}
 	p.earlier(e)
@@ -131,7 +138,7 @@ func (p *play) can(action string) bool {
 
 // swap lets another terminal answer for a time.
 func (p *play) swap(d time.Duration) {
-	other, err := p.s.simulator(p.kind, simulate.Approved, "52500099")
+	other, err := p.s.simulator(p.kind, simulate.Approved, cmp.Or(p.s.OtherID, "52500099"))
 	if err != nil {
 		p.blame("another terminal cannot be made: %v", err)
 		return
@@ -193,6 +200,9 @@ func (p *play) settle(e *engine) *engine {
 		return e
 	}
 	p.asked = true
+	if p.plan.second {
+		p.crowd(e)
+	}
 	for _, h := range p.plan.after {
 		e.drop()
 		p.wait(p.ctx, h.after)
@@ -204,6 +214,25 @@ func (p *play) settle(e *engine) *engine {
 		p.mended = time.Now().Add(time.Minute)
 	}
 	return p.recover(e)
+}
+
+// crowd begins another payment while the terminal may still be at work on the first one: somebody has settled that by hand too early.
+func (p *play) crowd(e *engine) {
+	base := p.sales()
+	p.hurry = true
+	other := e.charge(p.life, laterMinor, fault{}, false)
+	p.hurry = false
+	for limit := time.Now().Add(askFor); other.end == open && time.Now().Before(limit); {
+		p.wait(p.life, e.ask(p.life, other))
+	}
+	if p.pay.evidence&terminal.C3 == 0 { // asked about no more, since its record may be overwritten
+		p.pay.end, p.pay.why = held, "somebody has settled it by hand"
+	}
+	p.compare("the second payment", other, p.followers(base))
+	if other.end == open || other.end == held && Class(p.s.Driver.Evidence) == terminal.C3 {
+		p.blame("the second payment ended %s: %s", other.end, other.why)
+	}
+	e.drop()
 }
 
 // recover is the asking.
@@ -255,6 +284,10 @@ func (p *play) restart(e *engine) *engine {
 // follow makes the next customer pay.
 func (p *play) follow(e *engine) {
 	p.wait(p.ctx, time.Until(p.whole()))
+	if p.plan.listed {
+		p.wait(p.ctx, repeats)
+	}
+	p.words = p.line.allSaid()
 	p.line.calm()
 	if p.pay.end == held || p.pay.end == open {
 		e.mark = "" // a person has looked, and settled it

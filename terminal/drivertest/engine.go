@@ -180,6 +180,7 @@ func (e *engine) charge(ctx context.Context, minor int64, f fault, main bool) *p
 	p.line.newPayment()
 	p.line.begin(paying, f, p.fire(f))
 	if main {
+		p.line.hear()
 		p.leaveStale()
 		p.begins()
 	}
@@ -190,7 +191,11 @@ func (e *engine) charge(ctx context.Context, minor int64, f fault, main bool) *p
 		return session.Pay(ctx, pay.req, lent)
 	})
 	p.session.Store(nil)
-	if took := time.Since(began); main && p.plan.within > 0 && took > p.plan.within {
+	took := time.Since(began)
+	if main {
+		p.took = took
+	}
+	if main && p.plan.within > 0 && took > p.plan.within {
 		p.blame("Pay took %s, and %s is enough", took, p.plan.within)
 	}
 	lent.close()
@@ -209,6 +214,10 @@ func (e *engine) charge(ctx context.Context, minor int64, f fault, main bool) *p
 		p.blame("Pay says that nothing was sent (%v), and the money command was handed over", err)
 	}
 	pay.conclude(r, err)
+	taken := pay.end == approved || pay.end == declined || pay.seen != nil && pay.seen.Outcome == terminal.Approved
+	if main && taken && p.line.stranger() > 0 {
+		p.blame("a result whose code nobody knows is taken for %s by %s", r.Outcome, r.Proof)
+	}
 	e.keep(pay, r, err)
 	return pay
 }
@@ -234,7 +243,7 @@ func (e *engine) ask(ctx context.Context, pay *payment) time.Duration {
 	if err := e.open(ctx); err != nil {
 		return backoff(e.failed, 15*time.Second)
 	}
-	session := e.session
+	session, strangers := e.session, e.p.line.stranger()
 	r, err := call(e, ctx, askLimit, "Recover", func(ctx context.Context) (terminal.Result, error) {
 		return session.Recover(ctx, pay.attempt())
 	})
@@ -252,6 +261,9 @@ func (e *engine) ask(ctx context.Context, pay *payment) time.Duration {
 	}
 	e.failed = 0
 	pay.find(r)
+	if e.p.line.stranger() > strangers && pay.end == approved {
+		e.p.blame("an answer whose code nobody knows is taken for %s by %s", r.Outcome, r.Proof)
+	}
 	e.mark = ""
 	if pay.end != held && r.Mark.Known() {
 		e.mark = r.Mark

@@ -72,11 +72,13 @@ const (
 	singly    // every byte is read by itself
 	staleAll  // what the terminal said in the payment before lies unread on the line when this one begins
 	staleLast // the last message of that lies there
+	refuse    // behind the write the terminal says that it could not read a frame
+	strange   // every result that the terminal states has a code that nobody knows, for a time
 )
 
 var troubleWords = [...]string{
 	"none", "cut", "hang-up", "mute", "die", "stop", "reboot", "pull", "cancel", "flip", "gap", "lose", "twice", "late", "rubbish",
-	"fragment", "astray", "spoil", "gather", "singly", "stale-all", "stale-last",
+	"fragment", "astray", "spoil", "gather", "singly", "stale-all", "stale-last", "refuse", "strange",
 }
 
 func (t trouble) String() string { return troubleWords[t] }
@@ -91,7 +93,7 @@ func (t trouble) fires() bool { return t >= cut && t <= cancel }
 func (t trouble) losesLine() bool { return t >= cut && t <= die }
 
 // everywhere tells whether it has no position.
-func (t trouble) everywhere() bool { return t >= gather }
+func (t trouble) everywhere() bool { return t >= gather && t != refuse }
 
 // fault is trouble at a place.
 type fault struct {
@@ -99,6 +101,7 @@ type fault struct {
 	way  way
 	at   int           // which byte or which write, counted from 0 since the stage began
 	for_ time.Duration // how long it lasts or delays
+	says []byte        // of refuse
 }
 
 // piece is a part of a write on its way.
@@ -139,6 +142,8 @@ func (f fault) change(b []byte, start, number int) (pieces []piece, changed bool
 		return []piece{{b, f.for_}}, true
 	case rubbish:
 		return []piece{{noise, 0}, {b, f.for_}}, true
+	case refuse:
+		return []piece{{b, 0}, {f.says, f.for_}}, true
 	case fragment:
 		return []piece{{b[:(len(b)+1)/2], 0}, {b, f.for_}}, true
 	}

@@ -49,6 +49,8 @@ type meddler struct {
 	writes  [2]int // writes since the stage began
 	lens    [2][]int
 	said    [][]byte // what the terminal wrote in this stage
+	all     [][]byte // what it wrote since the scenario's payment began
+	hearing bool     // all is written down
 	money   int      // writes of the money command for the present payment
 	since   []byte   // what came since the last of them
 	command [2]int   // where the first of them begins and ends, in bytes out
@@ -56,6 +58,7 @@ type meddler struct {
 	ears    *ears    // take down what passes; nil for nobody
 	spoken  bool     // something was written since the last byte that was read
 	barred  bool     // nothing may be written any more in this stage
+	strange int      // results to which a code was given that nobody knows
 	seenAt  [2]int   // bytes either way at the last Seen
 	wrong   []string
 }
@@ -165,6 +168,8 @@ func (m *meddler) route(w way, b []byte) (pieces []piece, at int) {
 	case f.kind == none || f.way != w:
 	case f.kind.fires() && w == out && f.at >= start && f.at < start+len(b):
 		return []piece{{b, 0}}, f.at - start
+	case f.kind == strange:
+		return []piece{{m.recode(b), 0}}, -1
 	case !f.kind.fires():
 		changed := false
 		if pieces, changed = f.change(b, start, number); changed {
@@ -243,6 +248,7 @@ type tillEnd struct {
 	mute bool
 	over error        // why the line is lost
 	free [2]time.Time // when the last write has passed, either way
+	left time.Time    // when the money command has left our side
 }
 
 func (p *tillEnd) unmute() {
@@ -299,6 +305,9 @@ func (p *tillEnd) Write(b []byte) (int, error) {
 		if err := p.carry(p.pipe, x.data, x.delay); err != nil {
 			return 0, err
 		}
+	}
+	if remark != "" {
+		p.left = time.Now().Add(time.Duration(len(b)) * m.each)
 	}
 	return len(b), nil
 }
@@ -402,7 +411,14 @@ func (p *tillEnd) SetReadDeadline(t time.Time) error { return p.pipe.SetReadDead
 func (p *tillEnd) Gone() <-chan struct{} { return p.pipe.Gone() }
 
 // Close closes the line; what was written still passes.
-func (p *tillEnd) Close() error { return p.close(p.pipe.Close) }
+func (p *tillEnd) Close() error {
+	p.m.mu.Lock()
+	if p.over == nil && !p.m.dead && time.Now().Before(p.left) {
+		p.m.blame("the line is closed, and not aborted, while bytes of the money command wait on our side")
+	}
+	p.m.mu.Unlock()
+	return p.close(p.pipe.Close)
+}
 
 // Abort closes the line; what waits on our side does not leave any more. What a network holds up still arrives.
 func (p *tillEnd) Abort() error {
@@ -436,6 +452,9 @@ func (e *terminalEnd) Write(b []byte) (int, error) {
 	defer m.mu.Unlock()
 	pieces := []piece{{b, 0}}
 	m.ears.hear(in, 0, b)
+	if m.hearing {
+		m.all = append(m.all, append([]byte(nil), b...))
+	}
 	if m.port == e.port {
 		m.said = append(m.said, append([]byte(nil), b...))
 		pieces, _ = m.route(in, b)

@@ -54,6 +54,8 @@ type plan struct {
 	paced                bool          // every byte comes at its own time, and not all of a write with its last
 	unvoted              bool          // the terminal books without a vote of the till
 	within               time.Duration // in which Pay must have come to its end; 0 for no matter
+	listed               bool          // it must show that the script is played
+	second               bool          // another payment is begun before the broken one is asked about
 	row                  int           // payments in a row before this one
 	want                 end           // how it must end, besides as the ledger says; open for no matter
 }
@@ -105,6 +107,11 @@ type play struct {
 
 	pay   *payment
 	learn learnt
+	hurry bool          // a customer is there at once
+	took  time.Duration // of Pay
+	words [][]byte      // that the terminal said since the payment began
+	dark  bool          // the terminal was seen without power
+	bare  bool          // and without its cable
 }
 
 // learnt is what an undisturbed play tells.
@@ -236,7 +243,9 @@ func (p *play) prepare(ctx context.Context, e *engine, pay *payment, main bool) 
 			Canceller: cancels, Identity: p.id != "", marker: e.mark.Known(), Line: p.learn.opening.bytes != [2]int{},
 		}
 	}
-	p.wait(ctx, time.Minute)
+	if !p.hurry {
+		p.wait(ctx, time.Minute)
+	}
 	if main && p.plan.moved {
 		p.swap(time.Minute)
 		p.line.drop()

@@ -14,12 +14,14 @@ type Scenario struct {
 	// What happens, in a sentence.
 	What string
 	// Needs are what simulator and driver must have: outcomes and actions of simulate.Menu, and the abilities Canceller,
-	// Identity and Recorded.
+	// Identity, Recorded, Line and StrangeCode.
 	Needs []string
 	// Links are the links on which it can happen; nil means every one.
 	Links []terminal.LinkKind
 	// Checked tells that it damages bytes, and so needs frames with a check value.
 	Checked bool
+	// Refused tells that the terminal says NAK in it, and so needs a protocol that has one on the link.
+	Refused bool
 	// Held are the classes of evidence that may leave the payment held, each with the reason. Where none allows
 	// it, the payment must be decided.
 	Held []Hold
@@ -55,8 +57,8 @@ func (s Scenario) MayHold(e terminal.Evidence) (why string, may bool) {
 }
 
 // on tells whether the scenario can happen on a link.
-func (s Scenario) on(k terminal.LinkKind, checked bool) bool {
-	return (s.Links == nil || slices.Contains(s.Links, k)) && (checked || !s.Checked)
+func (s Scenario) on(k terminal.LinkKind, checked, refuses bool) bool {
+	return (s.Links == nil || slices.Contains(s.Links, k)) && (checked || !s.Checked) && (refuses || !s.Refused)
 }
 
 // Scenarios are all scenarios, in the order in which they are played.
@@ -97,6 +99,8 @@ var (
 	unnamedTip = Hold{terminal.C2 | terminal.C3, "a record does not say that the difference is a tip"}
 	// emptied: some terminals answer a query by our reference until their end of day (POSLINK).
 	emptied = Hold{terminal.C3, "the terminal's list is gone with its end of day"}
+	// unreadable: whoever cannot read the answer may wait for a better one, or leave it to a person.
+	unreadable = Hold{everyClass, "the terminal's answer has a code that nobody knows"}
 	// unmarked: a record cannot be told to be new.
 	unmarked = Hold{terminal.C2, "the terminal's last transaction before the payment is not known"}
 )

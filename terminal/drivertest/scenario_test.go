@@ -34,10 +34,10 @@ func TestScenarios(t *testing.T) {
 				mayHold[c]++
 			}
 		}
-		if s.on(terminal.Serial, true) {
+		if s.on(terminal.Serial, true, true) {
 			serial++
 		}
-		if s.on(terminal.TCP, false) {
+		if s.on(terminal.TCP, false, false) {
 			tcp++
 		}
 	}
@@ -71,6 +71,9 @@ func TestSubjectIsChecked(t *testing.T) {
 		"no currency is named":       func(s *Subject) { s.Currency = terminal.Currency{} },
 		"declares no evidence class": func(s *Subject) { s.Driver.Evidence = 0 },
 		"names no speed":             func(s *Subject) { s.Driver.Line.Baud = 0 },
+		`LacksOn[tcp]["tip"]`: func(s *Subject) {
+			s.LacksOn = map[terminal.LinkKind]map[string]string{terminal.TCP: {"tip": "there is none"}}
+		},
 	} {
 		s := toy(terminal.C3, "", terminal.Serial)
 		spoil(&s)
@@ -87,8 +90,9 @@ func TestSubjectIsChecked(t *testing.T) {
 		"knows none of the driver's writes": func(s *Subject) {
 			s.Money = func(terminal.LinkKind, []byte) bool { return false }
 		},
-		"C2 is declared":            func(s *Subject) { s.Driver = toyDriver(terminal.C3, ""); s.Driver.Evidence = terminal.C2 },
-		"never recorded the result": func(s *Subject) { s.Driver.Evidence = terminal.C3 | terminal.C4 },
+		"C2 is declared":               func(s *Subject) { s.Driver = toyDriver(terminal.C3, ""); s.Driver.Evidence = terminal.C2 },
+		"Subject.Strange is not given": func(s *Subject) { s.Strange = nil },
+		"never recorded the result":    func(s *Subject) { s.Driver.Evidence = terminal.C3 | terminal.C4 },
 	} {
 		s := toy(terminal.C3, "", terminal.Serial)
 		spoil(&s)
@@ -117,6 +121,42 @@ func TestCardDigits(t *testing.T) {
 	} {
 		if got := cardDigits(text, cards) != ""; got != want {
 			t.Errorf("%q: found %t, want %t", text, got, want)
+		}
+	}
+}
+
+// A Subject.Strange that knows none of the terminal's results leaves nothing to play, which is an error.
+func TestStrangeKnowsAResult(t *testing.T) {
+	s := toy(terminal.C3, "", terminal.Serial)
+	s.Strange = func(terminal.LinkKind, []byte) []byte { return nil }
+	where, wrong := caught(t, s, "strange code")
+	if where != "strange code approved in" || !strings.Contains(strings.Join(wrong, ""), "Subject.Strange knows no result") {
+		t.Errorf("found by %q: %q", where, wrong)
+	}
+}
+
+// A code is written with the check byte made right, whatever it covers.
+func TestRecode(t *testing.T) {
+	lrc := func(b []byte) (sum byte) {
+		for _, c := range b {
+			sum ^= c
+		}
+		return sum
+	}
+	const before, after = "\x02R|00|1\x03", "\x02R|Z9|1\x03"
+	for from := range 2 { // with STX and without
+		got := Recode(append([]byte(before), lrc([]byte(before)[from:])), 3, "Z9")
+		if want := append([]byte(after), lrc([]byte(after)[from:])); string(got) != string(want) {
+			t.Errorf("% x, want % x", got, want)
+		}
+	}
+}
+
+// What a scenario is stands in the log of one that passes.
+func TestWhatIsTold(t *testing.T) {
+	for _, s := range Scenarios() {
+		if s.What != strings.Join(strings.Fields(s.What), " ") || strings.Contains(s.What, " ,") || !strings.HasSuffix(s.What, ".") {
+			t.Errorf("%q: %q is no sentence", s.Name, s.What)
 		}
 	}
 }

@@ -81,6 +81,14 @@ func breaks() (all []Scenario) {
 				name: "customer still there", what: "the customer presents the card half a minute later only",
 				plan: plan{script: byHand, hands: []press{{30 * time.Second, simulate.PressTap}}},
 			},
+			{
+				name: "second command", what: "another payment is begun while the first one waits for its card, which comes twenty seconds later",
+				held: []Hold{overwritten, unmarked}, plan: plan{script: byHand, second: true, hands: []press{{20 * time.Second, simulate.PressTap}}},
+			},
+			{
+				name: "second command at once", what: "another payment is begun while the bank is asked for the first one",
+				held: []Hold{overwritten, unmarked}, plan: plan{second: true},
+			},
 			{name: "customer walks away", what: "nobody presents a card", plan: plan{script: byHand}},
 			{name: "customer still there, till stopped", what: "it is the till that was stopped, and the card comes half a minute later", plan: plan{script: byHand, by: stop, hands: []press{{30 * time.Second, simulate.PressTap}}}},
 			{name: "customer still there, till dead", what: "it is the till that died, and the card comes half a minute later", plan: plan{script: byHand, by: die, hands: []press{{30 * time.Second, simulate.PressTap}}}},

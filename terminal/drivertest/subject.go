@@ -32,6 +32,15 @@ type Subject struct {
 	// NAK tells whether bytes that came since the money command was written ask for it once more. Nil means: they hold a NAK
 	// (15 hex) on a serial line, and never over TCP.
 	NAK func(k terminal.LinkKind, received []byte) bool
+	// Refusal is what the terminal says where it could not read a frame; empty where it says nothing. Nil means: NAK (15 hex) on a
+	// serial line, nothing over TCP.
+	Refusal func(terminal.LinkKind) []byte
+	// Strange makes of what the terminal says in one Write the same with a result code that no list has, and with a right check value.
+	// It returns nil where no result is stated: of a payment in its dialogue, or of one that is asked about. Nil means that Lacks has a
+	// reason for StrangeCode. See Recode.
+	Strange func(k terminal.LinkKind, said []byte) []byte
+	// OtherID is SimulatorOptions.TerminalID of another terminal than the simulator's own; empty means 52500099.
+	OtherID string
 	// Sends is how often a money command may be written where the terminal asks for it; 0 means three times, as most papers have it.
 	Sends int
 	// Vote tells whether the bytes of one Write acknowledge a result, so that they must wait for Till.Seen. Nil means: any bytes may
@@ -44,8 +53,14 @@ type Subject struct {
 	// may appear anywhere but in its last four's place.
 	Cards []string
 
+	// Sample is how many positions of each sweep are played where the environment asks for no more; 0 means 3.
+	Sample int
+
 	// Lacks gives a reason for each need of a scenario (Scenario.Needs) that the protocol does not have, a sentence for the log.
 	Lacks map[string]string
+	// LacksOn gives reasons for scripts that mean nothing on one of the links, though the simulator lists them: without
+	// acknowledgements none is lost.
+	LacksOn map[terminal.LinkKind]map[string]string
 }
 
 // Needs that are abilities of the driver; the other needs are names of simulate.Menu.
@@ -54,6 +69,8 @@ const (
 	Identity  = "identity"  // the session is a terminal.Identifier, and says something
 	Recorded  = "recorded"  // Pay calls Till.Seen
 	Line      = "line"      // something passes over the line; only a terminal without a connection lacks it
+	// StrangeCode is a result code that no list has: Subject.Strange.
+	StrangeCode = "strange-code"
 )
 
 // marker tells that the session is a terminal.Marker whose mark is known after a sale.
@@ -96,6 +113,26 @@ func (s Subject) asksAgain(k terminal.LinkKind, received []byte) bool {
 	return k == terminal.Serial && bytes.IndexByte(received, 0x15) >= 0
 }
 
+func (s Subject) refusal(k terminal.LinkKind) []byte {
+	switch {
+	case s.Refusal != nil:
+		return s.Refusal(k)
+	case k == terminal.Serial:
+		return []byte{0x15}
+	}
+	return nil
+}
+
+// Recode writes a code at a place of a frame whose last byte is the exclusive or of what is before it.
+func Recode(frame []byte, at int, code string) []byte {
+	last := len(frame) - 1
+	for i := range len(code) {
+		frame[last] ^= frame[at+i] ^ code[i]
+		frame[at+i] = code[i]
+	}
+	return frame
+}
+
 // amount is a sum in the subject's currency.
 func (s Subject) amount(minor int64) terminal.Amount {
 	return terminal.Amount{Minor: minor, Currency: s.Currency}
@@ -108,6 +145,7 @@ func (s Subject) has(abilities map[string]bool, sim terminal.Simulator) map[stri
 		have[n] = true
 	}
 	maps.Copy(have, abilities)
+	have[StrangeCode] = s.Strange != nil
 	return have
 }
 
@@ -127,6 +165,12 @@ func (s Subject) wrong() []string {
 	say(s.Currency.Numeric == 0, "no currency is named")
 	say(s.Money == nil && s.Lacks[Line] == "", "Money is not given: which write moves money?")
 	say(slices.Contains(s.Links, terminal.Serial) && (d.Line.Baud <= 0 || d.Line.DataBits <= 0), "a serial driver names no speed")
+	for k, lacks := range s.LacksOn {
+		for need, why := range lacks {
+			say(why == "" || !slices.Contains(s.Links, k) || s.Lacks[need] != "", "LacksOn[%s][%q] gives no reason, or one for nothing", k, need)
+			say(!slices.Contains(needs(), need), "LacksOn[%s][%q]: no scenario needs that; needs are %v", k, need, needs())
+		}
+	}
 	for need, why := range s.Lacks {
 		say(why == "", "Lacks[%q] gives no reason", need)
 		say(!slices.Contains(needs(), need), "Lacks[%q]: no scenario needs that; needs are %v", need, needs())
@@ -163,7 +207,7 @@ func describe(need string) string {
 	}
 	return map[string]string{
 		Canceller: "the session cannot be asked to give a payment up", Identity: "the session does not tell which terminal answers",
-		Recorded: "Pay never calls Till.Seen", Line: "nothing passes over the line",
+		Recorded: "Pay never calls Till.Seen", Line: "nothing passes over the line", StrangeCode: "Subject.Strange is not given",
 	}[need]
 }
 

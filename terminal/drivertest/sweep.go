@@ -19,6 +19,7 @@ type kind struct {
 	scripts []string
 	links   []terminal.LinkKind
 	checked bool
+	refused bool
 	needs   []string
 	held    []Hold
 	want    end
@@ -59,6 +60,8 @@ func kinds() []kind {
 		{name: "fragment", what: "half of the write arrives, and 400 ms later all of it", trouble: fragment, lasts: 400 * time.Millisecond, ways: onlyIn, scripts: one, links: serialOnly, checked: true, held: broken},
 		{name: "glued", what: "what is written within half a second arrives together", trouble: gather, lasts: 500 * time.Millisecond, ways: bothWays, phases: []phase{whole}, scripts: bothEnds, want: approved},
 		{name: "byte by byte", what: "every byte is read by itself", trouble: singly, ways: bothWays, phases: []phase{whole}, scripts: bothEnds, want: approved},
+		{name: "late NAK", what: "the terminal says NAK behind it, which is of no command any more", trouble: refuse, lasts: 10 * time.Millisecond, ways: onlyIn, phases: []phase{dialogue, ending}, scripts: one, refused: true, held: broken},
+		{name: "strange code", what: "every result has a code that nobody knows", trouble: strange, lasts: 10 * time.Minute, ways: onlyIn, phases: []phase{whole}, scripts: bothEnds, needs: []string{StrangeCode}, held: broken},
 		{name: "stale dialogue", what: "all that the terminal said in the payment before lies unread on the line", trouble: staleAll, ways: onlyIn, phases: []phase{whole}, scripts: bothEnds},
 		{name: "stale answer", what: "what the terminal said last in the payment before lies unread on the line", trouble: staleLast, ways: onlyIn, phases: []phase{whole}, scripts: bothEnds},
 	}
@@ -111,15 +114,18 @@ func (k kind) scenario(script string, w way, ph phase) Scenario {
 	case k.trouble.atByte():
 		unit = "at every byte"
 	case k.trouble.everywhere():
-		unit = "throughout"
+		unit = "in all"
+	}
+	if ph != whole {
+		where += " " + phaseWords[ph]
 	}
 	return Scenario{
 		Name:  fmt.Sprintf("%s %s %s %s", k.name, script, w, phaseWords[ph]),
-		What:  fmt.Sprintf("%s: %s %s %s, in a payment that is %s.", k.what, unit, where, phaseWords[ph], script),
-		Needs: needs, Links: k.links, Checked: k.checked, Held: k.held,
+		What:  fmt.Sprintf("%s: %s %s, in a payment that is %s.", k.what, unit, where, script),
+		Needs: needs, Links: k.links, Checked: k.checked, Refused: k.refused, Held: k.held,
 		plan: plan{
 			script: script, sweep: paying, phase: ph, want: want, paced: k.trouble == singly, every: k.every,
-			unvoted: script == simulate.KeepOnLoss,
+			unvoted: script == simulate.KeepOnLoss || k.trouble == strange,
 			fault:   fault{kind: k.trouble, way: w, for_: k.lasts},
 		},
 	}
@@ -160,12 +166,16 @@ func recoveries() (all []Scenario) {
 			{name: "reboot", trouble: reboot, lasts: 5 * time.Second, what: "the terminal loses its power for five seconds"},
 			{name: "flip", trouble: flip, what: "a bit is inverted", checked: true},
 			{name: "loss", trouble: lose, what: "the write does not arrive", links: serialOnly},
+			{name: "strange code", trouble: strange, lasts: 30 * time.Second, what: "for half a minute every answer has a code that nobody knows", ways: onlyIn, needs: []string{StrangeCode}, held: []Hold{unreadable}},
 		} {
+			if k.ways == nil {
+				k.ways = bothWays
+			}
 			if k.scripts == nil {
 				k.scripts = one
 			}
 			for _, script := range k.scripts {
-				for _, w := range bothWays {
+				for _, w := range k.ways {
 					all = append(all, k.recovery(script, w, at))
 				}
 			}
@@ -180,7 +190,7 @@ func (k kind) recovery(script string, w way, at place) Scenario {
 	return Scenario{
 		Name:  fmt.Sprintf("recovery %s %s %s %s", k.name, script, w, breakWords[at]),
 		What:  fmt.Sprintf("A payment that is %s breaks %s; while the terminal is asked, %s.", script, breakWords[at], k.what),
-		Needs: []string{Line}, Links: k.links, Checked: k.checked, Held: broken,
+		Needs: append([]string{Line}, k.needs...), Links: k.links, Checked: k.checked, Held: append(k.held, broken...),
 		plan: plan{script: script, broken: at, sweep: asking, phase: whole, fault: fault{kind: k.trouble, way: w, for_: k.lasts}},
 	}
 }

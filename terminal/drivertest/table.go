@@ -20,8 +20,8 @@ func undisturbed(script string) Scenario {
 func scripts() (all []Scenario) {
 	for _, o := range outcomes() {
 		s := Scenario{
-			Name: "script " + o.name, What: simulate.Describe(o.name) + ".", Needs: []string{o.name}, Held: o.held,
-			plan: plan{script: o.name, want: o.want, unvoted: o.unvoted, paced: true},
+			Name: "script " + o.name, What: simulate.Describe(o.name) + ".", Needs: []string{o.name}, Held: o.held, Checked: o.name == simulate.BadCRCOnce,
+			plan: plan{script: o.name, want: o.want, unvoted: o.unvoted, paced: true, listed: true},
 		}
 		all = append(all, s)
 	}
@@ -34,6 +34,7 @@ type outcome struct {
 	held    []Hold
 	want    end // open: as the ledger says
 	unvoted bool
+	shows   shows
 }
 
 func outcomes() []outcome {
@@ -41,35 +42,35 @@ func outcomes() []outcome {
 	doubtful := []Hold{{terminal.C0 | terminal.C1, "one result more than payments, and nothing tells whose it is"}}
 	differs := []Hold{otherSum}
 	return []outcome{
-		{simulate.Approved, nil, approved, false},
-		{simulate.Declined, nil, declined, false},
-		{simulate.Cancelled, nil, declined, false},
-		{simulate.Timeout, nil, declined, false},
-		{simulate.WrongPIN, nil, approved, false},
-		{simulate.EndOfDayPending, nil, open, false},
-		{simulate.PrinterOut, nil, open, false},
-		{simulate.Busy, nil, open, false},
-		{simulate.RebootBefore, broken, open, false},
-		{simulate.RebootAfter, broken, open, false},
-		{simulate.LostReply, broken, open, false},
-		{simulate.LostAck, broken, open, false},
-		{simulate.KeepOnLoss, broken, open, false},
-		{simulate.RepeatStatus, nil, approved, false},
-		{simulate.LateFrame, doubtful, open, false},
-		{simulate.LateThenDeclined, doubtful, open, false},
-		{simulate.Partial, differs, open, false},
-		{simulate.Tip, nil, approved, false},
-		{simulate.NoAmount, []Hold{{terminal.C0 | terminal.C1, "the result does not say how much was booked"}}, open, false},
-		{simulate.BadCRCOnce, nil, approved, false},
-		{simulate.SplitFrames, nil, approved, false},
-		{simulate.CablePulled, broken, open, false},
-		{simulate.PowerCut, broken, open, false},
-		{simulate.PowerCutBefore, broken, open, false},
-		{simulate.WrongAmount, differs, open, false},
-		{simulate.OtherCurrency, differs, open, false},
-		{simulate.Referral, nil, open, false},
-		{simulate.NoStatus, broken, open, true},
-		{simulate.Contradiction, broken, open, false},
+		{simulate.Approved, nil, approved, false, booked},
+		{simulate.Declined, nil, declined, false, unbooked},
+		{simulate.Cancelled, nil, declined, false, unbooked},
+		{simulate.Timeout, nil, declined, false, unbooked},
+		{simulate.WrongPIN, nil, approved, false, booked},
+		{simulate.EndOfDayPending, nil, open, false, unbooked},
+		{simulate.PrinterOut, nil, open, false, unbooked},
+		{simulate.Busy, nil, open, false, unbooked},
+		{simulate.RebootBefore, broken, open, false, unbooked | powerless},
+		{simulate.RebootAfter, broken, open, false, unbooked | powerless},
+		{simulate.LostReply, broken, open, false, booked},
+		{simulate.LostAck, broken, open, false, unbooked},
+		{simulate.KeepOnLoss, broken, open, false, booked},
+		{simulate.RepeatStatus, nil, approved, false, booked},
+		{simulate.LateFrame, doubtful, open, false, booked},
+		{simulate.LateThenDeclined, doubtful, open, false, unbooked},
+		{simulate.Partial, differs, open, false, less},
+		{simulate.Tip, nil, approved, false, more},
+		{simulate.NoAmount, []Hold{{terminal.C0 | terminal.C1, "the result does not say how much was booked"}}, open, false, booked},
+		{simulate.BadCRCOnce, nil, approved, false, booked},
+		{simulate.SplitFrames, nil, approved, false, booked},
+		{simulate.CablePulled, broken, open, false, cableless},
+		{simulate.PowerCut, broken, open, false, booked | powerless},
+		{simulate.PowerCutBefore, broken, open, false, unbooked | powerless},
+		{simulate.WrongAmount, differs, open, false, otherwise},
+		{simulate.OtherCurrency, differs, open, false, abroad},
+		{simulate.Referral, nil, open, false, unbooked},
+		{simulate.NoStatus, broken, open, true, booked},
+		{simulate.Contradiction, broken, open, false, booked},
 	}
 }
 
@@ -112,7 +113,7 @@ func forgotten() (all []Scenario) {
 		}
 		all = append(all, Scenario{
 			Name: "forgotten " + o.name, What: simulate.Describe(o.name) + "; the till dies before it has written down the end.",
-			Needs: []string{o.name}, Held: held, plan: plan{script: o.name, forget: true, unvoted: o.unvoted},
+			Needs: []string{o.name}, Held: held, Checked: o.name == simulate.BadCRCOnce, plan: plan{script: o.name, forget: true, unvoted: o.unvoted},
 		})
 	}
 	return all

@@ -4,8 +4,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"regexp"
 	"strings"
 	"sync"
 
@@ -178,14 +176,15 @@ func cardDigits(text string, cards []string) string {
 		return ""
 	}
 	const most = 4
-	bare := separators.ReplaceAllString(text, "$1")
+	bare := unseparated(text)
 	for _, c := range cards {
+		codes := hex.EncodeToString([]byte(c))
 		for i := 0; i+most+1 <= len(c); i++ {
 			part := c[i : i+most+1]
 			if strings.Trim(part, part[:1]) == "" { // 00000 stands in any number
 				continue
 			}
-			if strings.Contains(bare, part) || strings.Contains(text, fmt.Sprintf("%x", part)) {
+			if strings.Contains(bare, part) || strings.Contains(text, codes[2*i:2*(i+most+1)]) {
 				return part
 			}
 		}
@@ -193,5 +192,14 @@ func cardDigits(text string, cards []string) string {
 	return ""
 }
 
-// separators are single blanks and dashes behind a digit.
-var separators = regexp.MustCompile(`([0-9])[ -]`)
+// unseparated is a text without the single blanks and dashes behind digits.
+func unseparated(text string) string {
+	var b strings.Builder
+	b.Grow(len(text))
+	for i := range len(text) {
+		if c := text[i]; i == 0 || c != ' ' && c != '-' || text[i-1] < '0' || text[i-1] > '9' {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}

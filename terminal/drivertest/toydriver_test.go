@@ -53,6 +53,8 @@ type toySession struct {
 	pending []byte
 	sent    []byte // the last frame
 	again   int    // how often it was sent again
+	taken   bool   // the terminal works on it
+	joined  bool   // the running payment's result is waited for
 	tid     string
 	began   time.Time // when a money command was under way last, for all we know
 	cancel  atomic.Bool
@@ -79,7 +81,7 @@ func (s *toySession) hangUp() error {
 	if p == nil {
 		return nil
 	}
-	if a, ok := p.(interface{ Abort() error }); ok {
+	if a, ok := p.(interface{ Abort() error }); ok && s.bug != "closes what waits" {
 		return a.Abort()
 	}
 	return p.Close()
@@ -157,7 +159,7 @@ func (s *toySession) ask(ctx context.Context, answer string, words ...any) ([]st
 }
 
 func (s *toySession) say(words ...any) error {
-	s.sent, s.again = toyFrame(words...), 0
+	s.sent, s.again, s.taken = toyFrame(words...), 0, false
 	if s.port == nil {
 		return errors.New("no line")
 	}
@@ -189,6 +191,7 @@ func (s *toySession) hear(ctx context.Context, wait time.Duration) ([]string, er
 				if err := s.say("AGAIN"); err != nil {
 					return nil, err
 				}
+			case words[0] == "NAK" && s.taken && s.bug != "heeds a late NAK": // it is of something else
 			case words[0] == "NAK":
 				if s.again++; s.again > 5 {
 					return nil, errors.New("it reads nothing of what is sent")
@@ -278,7 +281,7 @@ func toyResult(w []string) (r terminal.Result) {
 	switch w[2] {
 	case "approved":
 		r.Outcome, r.Proof = terminal.Approved, terminal.Dialogue
-	case "declined":
+	case "declined", "stopped":
 		r.Outcome, r.Proof, r.Mark, r.AuthCode = terminal.Declined, terminal.Refused, "", ""
 	}
 	return r
@@ -346,17 +349,32 @@ func (s *toySession) dialogue(ctx context.Context, r terminal.Request, till term
 		if w[0] == "GARBAGE" {
 			return terminal.Result{Outcome: terminal.Approved, Proof: terminal.Dialogue}, nil
 		}
-		if len(w) < 2 || w[1] != r.Reference && s.bug != "takes a stale answer" {
+		if len(w) < 2 || w[1] != r.Reference && s.bug != "takes a stale answer" && !s.joined {
 			continue
 		}
 		switch w[0] {
 		case "OK":
+			s.taken = true
 			till.Progress(terminal.Progress{Stage: terminal.Started})
 		case "NO":
+			if s.bug == "joins the running payment" {
+				s.joined = true
+				continue
+			}
 			return out, errors.New("it does not take the payment")
 		case "RES":
-			if out = s.judge(toyResult(w)); !s.class.Has(terminal.C4) {
+			out = s.judge(toyResult(w))
+			switch {
+			case s.joined:
+				out.CapturedMinor = nil
+			case out.Outcome == terminal.Unknown && s.bug == "takes any code for a refusal":
+				out.Outcome, out.Proof = terminal.Declined, terminal.Refused
+			}
+			switch {
+			case !s.class.Has(terminal.C4):
 				return out, nil
+			case out.Outcome == terminal.Unknown:
+				return out, errors.New("its result cannot be read")
 			}
 			if err := s.vote(r, till, out); err != nil {
 				return out, err

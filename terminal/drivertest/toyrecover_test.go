@@ -62,6 +62,9 @@ func (s *toySession) find(ctx context.Context, a terminal.Attempt) (terminal.Res
 		return terminal.Result{Outcome: terminal.Declined, Proof: terminal.NotFound}, nil
 	}
 	out := s.judge(toyResult(r))
+	if out.Outcome == terminal.Unknown && s.bug == "takes any record for an approval" {
+		out.Outcome = terminal.Approved
+	}
 	out.Proof = terminal.Query
 	return out, nil
 }

@@ -234,10 +234,10 @@ func (s *toySim) decided(x *toySale, script string) {
 	s.stopTimer()
 	s.Dismiss()
 	switch script {
-	case simulate.Declined, simulate.PressDecline, simulate.PressCancel: // which is simulate.Cancelled for the desk
+	case simulate.Declined, simulate.PressDecline:
 		x.outcome = "declined"
-	case simulate.Cancelled:
-		x.outcome = "declined"
+	case simulate.Cancelled, simulate.PressCancel:
+		x.outcome = "stopped"
 	default:
 		x.outcome = "approved"
 		s.seq++

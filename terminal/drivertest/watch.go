@@ -2,6 +2,7 @@ package drivertest
 
 import (
 	"cmp"
+	"time"
 
 	"tillbridge/terminal"
 )
@@ -24,6 +25,8 @@ func (m *meddler) handed(b []byte) (remark string) {
 		m.blame("the money command is written while the engine is %s: % x", m.stage, b)
 	case m.money > cmp.Or(m.s.Sends, 3):
 		m.blame("the money command is written %d times", m.money)
+	case m.money > 1 && m.fault.kind == refuse && m.fired:
+		m.blame("the money command is repeated after a NAK that came behind the terminal's acknowledgement")
 	case m.money > 1 && len(m.since) == 0:
 		m.blame("the money command is repeated on silence")
 	case m.money > 1 && !m.s.asksAgain(m.kind, m.since):
@@ -55,6 +58,46 @@ func (m *meddler) answered() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.spoken
+}
+
+// recode gives a code that nobody knows to a result that the terminal states once the money command is written, for as long as the
+// fault lasts.
+func (m *meddler) recode(b []byte) []byte {
+	if m.stage == paying && m.money == 0 || m.fired && time.Since(m.firedAt) > m.fault.for_ {
+		return b
+	}
+	other := m.s.Strange(m.kind, append([]byte(nil), b...))
+	if other == nil {
+		return b
+	}
+	if !m.fired {
+		m.fired, m.firedAt, m.lasts = true, time.Now(), m.fault.for_
+	}
+	m.strange++
+	m.story.add("** a code that nobody knows: % x becomes % x", b, other)
+	return other
+}
+
+// stranger counts the results to which a code was given that nobody knows.
+func (m *meddler) stranger() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.strange
+}
+
+// hear writes down from now on all that the terminal says.
+func (m *meddler) hear() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.hearing = true
+}
+
+// allSaid is what was written down, to which nothing is added any more.
+func (m *meddler) allSaid() [][]byte {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.hearing = false
+	return m.all
 }
 
 // bar makes everything wrong that is written in this stage from now on.

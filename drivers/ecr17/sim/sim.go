@@ -82,7 +82,7 @@ func New(o terminal.SimulatorOptions) (terminal.Simulator, error) {
 		return nil, fmt.Errorf("ecr17 simulator: the protocol has no currency but the euro, and not %s", o.Currency.Code)
 	}
 	outcomes := []string{
-		simulate.EndOfDayPending, simulate.PrinterOut, simulate.LostAck, simulate.RepeatStatus, simulate.LateFrame, simulate.LateThenDeclined,
+		simulate.EndOfDayPending, simulate.PrinterOut, simulate.KeepOnLoss, simulate.RepeatStatus, simulate.LateFrame, simulate.LateThenDeclined,
 		simulate.NoAmount, simulate.BadCRCOnce,
 	}
 	if !m.opt.NoExtended { // else nobody could see it
@@ -139,7 +139,7 @@ func (m *mouth) State(r simulate.Result, done func()) {
 		f.damaged = true
 	case simulate.RepeatStatus:
 		f.deaf = 1
-	case simulate.LostAck:
+	case simulate.KeepOnLoss:
 		f.deaf = statesMost + 1
 	}
 	t := m.talks[r.Line]
