@@ -63,6 +63,13 @@ func (d *dialogue) again() bool {
 	return d.repeated
 }
 
+// waiting tells whether the terminal has said in this payment that it waits for a card.
+func (d *dialogue) waiting() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.waits
+}
+
 // due tells once that the moment is there.
 func (d *dialogue) due(at cutMoment, there bool) bool {
 	if !there || d.at != at {

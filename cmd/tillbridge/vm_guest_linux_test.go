@@ -53,8 +53,8 @@ func accelerators() []string {
 }
 
 // bootGuest boots the image of a folder, with no adapter plugged in, and waits until it has started. The ports here
-// lead to those of the guest. What the guest writes to its disk is dropped.
-func bootGuest(t testing.TB, folder string, ports map[int]int) *guest {
+// lead to those of the guest; more are settings of QEMU. What the guest writes to its disk is dropped at the end.
+func bootGuest(t testing.TB, folder string, ports map[int]int, more ...string) *guest {
 	t.Helper()
 	g := &guest{t: t, dir: t.TempDir(), share: t.TempDir(), began: time.Now(), ended: make(chan struct{})}
 	path := func(name string) string { return filepath.Join(g.dir, name) }
@@ -63,7 +63,7 @@ func bootGuest(t testing.TB, folder string, ports map[int]int) *guest {
 		network += fmt.Sprintf(",hostfwd=tcp:127.0.0.1:%d-%s:%d", here, guestAddress, there)
 	}
 	args := append(accelerators(),
-		"-m", "768", "-smp", "2", "-nodefaults", "-display", "none", "-no-reboot",
+		"-m", "768", "-smp", "2", "-nodefaults", "-display", "none",
 		"-kernel", filepath.Join(folder, "kernel"), "-initrd", filepath.Join(folder, "initrd"),
 		"-append", "root=/dev/vda rw console=ttyS0 loglevel=4 systemd.show_status=1 mitigations=off",
 		"-drive", "file="+filepath.Join(folder, "root.img")+",if=virtio,format=raw,snapshot=on",
@@ -77,7 +77,7 @@ func bootGuest(t testing.TB, folder string, ports map[int]int) *guest {
 		"-chardev", "socket,id=a,path="+path("a")+",server=on,wait=off", "-device", "usb-serial,chardev=a,bus=usb.0,serial=TB0001",
 		"-chardev", "socket,id=b,path="+path("b")+",server=on,wait=off", "-device", "usb-serial,chardev=b,bus=usb.0,serial=TB0002",
 	)
-	g.start(exec.Command("qemu-system-x86_64", args...))
+	g.start(exec.Command("qemu-system-x86_64", append(args, more...)...))
 	g.shell = g.connect("shell")
 	g.answers = bufio.NewReader(g.shell)
 	g.greet()

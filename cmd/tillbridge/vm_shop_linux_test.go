@@ -35,13 +35,14 @@ const (
 
 // plugShop is a bridge in a guest, with its terminal and its MGR here.
 type plugShop struct {
-	t      testing.TB
-	g      *guest
-	mgr    *standin.MGR
-	notify *httptest.Server
-	sim    terminal.Simulator
-	d      *dialogue
-	door   string
+	t        testing.TB
+	g        *guest
+	mgr      *standin.MGR
+	notify   *httptest.Server
+	sim      terminal.Simulator
+	d        *dialogue
+	door     string
+	passcode string
 
 	cable *cable // the terminal's; the last one
 	other *decoy // on the second adapter; nil while that is out
@@ -52,6 +53,7 @@ type plugShop struct {
 	mu     sync.Mutex
 	states map[string]bridge.State // what the bridge has said of each payment
 	log    []string                // its last lines
+	heard  int                     // all that were
 	news   chan struct{}           // closed with the next
 
 	n       int
@@ -71,14 +73,20 @@ type plugged struct {
 // openPlugShop boots the guest and starts the bridge in it, with no adapter plugged in.
 func openPlugShop(t testing.TB, folder string) *plugShop {
 	t.Helper()
-	s := &plugShop{
-		t: t, mgr: standin.New(standin.Options{Passcode: passcode}), d: &dialogue{}, states: map[string]bridge.State{}, news: make(chan struct{}),
-	}
-	t.Cleanup(s.mgr.Close)
-	s.notify = httptest.NewServer(s.mgr)
-	t.Cleanup(s.notify.Close)
+	s := newPlugShop(t, sim.Options{T2: 2 * time.Second, T3: 2 * time.Second})
+	s.meet(passcode)
+	s.boot(folder, vmDoor, "-no-reboot")
+	s.g.listen(s.hear)
+	s.install()
+	return s
+}
+
+// newPlugShop makes the terminal, which has made one sale of its own.
+func newPlugShop(t testing.TB, o sim.Options) *plugShop {
+	t.Helper()
+	s := &plugShop{t: t, d: &dialogue{}, states: map[string]bridge.State{}, news: make(chan struct{})}
 	var err error
-	s.sim, err = zvt.Driver().Simulate(terminal.SimulatorOptions{Options: sim.Options{T2: 2 * time.Second, T3: 2 * time.Second}})
+	s.sim, err = zvt.Driver().Simulate(terminal.SimulatorOptions{Options: o})
 	if err == nil {
 		err = s.sim.Press("manual-sale:100")
 	}
@@ -86,30 +94,37 @@ func openPlugShop(t testing.TB, folder string) *plugShop {
 		t.Fatal(err)
 	}
 	s.keep()
-	port := freePorts(t, 1)[0]
+	return s
+}
+
+// meet makes the MGR, in which the shop has entered a passcode.
+func (s *plugShop) meet(passcode string) {
+	s.passcode, s.mgr = passcode, standin.New(standin.Options{Passcode: passcode})
+	s.t.Cleanup(s.mgr.Close)
+	s.notify = httptest.NewServer(s.mgr)
+	s.t.Cleanup(s.notify.Close)
+}
+
+// boot boots the guest, in which MGR's door is at a port. More are settings of QEMU.
+func (s *plugShop) boot(folder string, door int, more ...string) {
+	s.t.Helper()
+	port := freePorts(s.t, 1)[0]
 	s.door = fmt.Sprintf("http://127.0.0.1:%d/mgr/counter", port)
-	s.g = bootGuest(t, folder, map[int]int{port: vmDoor})
-	t.Logf("the guest has started after %.0f s", time.Since(s.g.began).Seconds())
-	s.g.listen(s.hear)
-	t.Cleanup(func() {
-		if t.Failed() {
+	s.g = bootGuest(s.t, folder, map[int]int{port: door}, more...)
+	s.t.Logf("the guest has started after %.0f s", time.Since(s.g.began).Seconds())
+	s.t.Cleanup(func() {
+		if s.t.Failed() {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			t.Logf("the bridge's last lines:\n%s", strings.Join(s.log[max(0, len(s.log)-60):], "\n"))
+			s.t.Logf("the bridge's last lines:\n%s", strings.Join(s.log[max(0, len(s.log)-60):], "\n"))
 		}
 	})
-	s.install()
-	return s
 }
 
 // install puts the bridge into the guest and starts it.
 func (s *plugShop) install() {
 	s.t.Helper()
 	buildStatic(context.Background(), s.t, filepath.Join(s.g.share, "tillbridge"))
-	_, mgrPort, err := net.SplitHostPort(s.notify.Listener.Addr().String())
-	if err != nil {
-		s.t.Fatal(err)
-	}
 	s.g.put("config.yaml", fmt.Sprintf(`
 listen: %s:%d
 insecure_lan: true
@@ -124,8 +139,7 @@ terminals:
     currency: EUR
     max_amount: 5000
 `, guestAddress, vmDoor, passcode, vmRelay))
-	s.g.put("relay.socket", fmt.Sprintf("[Socket]\nListenStream=127.0.0.1:%d\n", vmRelay))
-	s.g.put("relay.service", fmt.Sprintf("[Unit]\nRequires=relay.socket\n[Service]\nExecStart=/lib/systemd/systemd-socket-proxyd %s:%s\n", guestHost, mgrPort))
+	s.relay("relay", fmt.Sprintf("127.0.0.1:%d", vmRelay), fmt.Sprintf("%s:%d", guestHost, s.notify.Listener.Addr().(*net.TCPAddr).Port))
 	s.g.put("tillbridge.service", `[Unit]
 Description=Tillbridge
 [Service]
@@ -137,6 +151,7 @@ StandardOutput=file:/dev/hvc1
 StandardError=file:/dev/hvc1
 Restart=no
 `)
+	s.g.must("useradd --system --groups dialout --home-dir /var/lib/tillbridge tillbridge")
 	s.g.must("stty raw -echo </dev/hvc1; install -m 755 /host/tillbridge /usr/local/bin/ && install -m 600 -o tillbridge /host/config.yaml /etc/tillbridge.yaml && " +
 		"cp /host/relay.socket /host/relay.service /host/tillbridge.service /run/systemd/system/ && systemctl daemon-reload && systemctl start relay.socket tillbridge.service")
 	s.until("the bridge says that it serves", func() bool {
@@ -144,14 +159,22 @@ Restart=no
 	})
 }
 
+// relay puts two units on the guest's /host, by which one of its addresses leads to another.
+func (s *plugShop) relay(name, from, to string) {
+	s.t.Helper()
+	s.g.put(name+".socket", "[Socket]\nListenStream="+from+"\n[Install]\nWantedBy=sockets.target\n")
+	s.g.put(name+".service", "[Unit]\nRequires="+name+".socket\n[Service]\nExecStart=/lib/systemd/systemd-socket-proxyd "+to+"\n")
+}
+
 // hear takes a line of the bridge's log.
 func (s *plugShop) hear(line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.log) >= 200 {
-		s.log = slices.Delete(s.log, 0, 100)
+	if len(s.log) >= 4000 { // a program that was aborted writes some hundred at once
+		s.log = slices.Delete(s.log, 0, 2000)
 	}
 	s.log = append(s.log, line)
+	s.heard++
 	if strings.Contains(line, " msg=payment ") {
 		if state, err := bridge.ParseState(logField(line, "state")); err == nil {
 			s.states[logField(line, "uuid")] = state
@@ -266,7 +289,7 @@ func (s *plugShop) probe() (status int, said string) {
 		s.t.Fatal(err)
 	}
 	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("X-MGR-PASSCODE", passcode)
+	r.Header.Set("X-MGR-PASSCODE", s.passcode)
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return 0, err.Error()
@@ -360,7 +383,14 @@ func (s *plugShop) keep() {
 func (s *plugShop) judge() (outcomes map[string]int) {
 	s.t.Helper()
 	s.takeOther()
-	s.g.must("systemctl stop tillbridge && cp /var/lib/tillbridge/journal.db* /host/ && sync")
+	s.g.must("systemctl stop tillbridge")
+	return s.verdict()
+}
+
+// verdict compares the three ledgers once the bridge has stopped.
+func (s *plugShop) verdict() (outcomes map[string]int) {
+	s.t.Helper()
+	s.g.must("cp /var/lib/tillbridge/journal.db* /host/ && sync")
 	if more := s.sim.Face().Ledger[len(s.settled):]; len(more) > 0 {
 		s.t.Errorf("the terminal did something after the last payment was settled: %+v", more)
 	}
