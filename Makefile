@@ -11,9 +11,10 @@ BENCH := go test -run '^$$' -timeout 30m
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o dist/ ./cmd/tillbridge
 
-# The Linux packages and their checksums, in dist/ (docs/packages.md).
+# The Linux packages (docs/packages.md), the Windows installers (docs/windows.md) and their checksums, in dist/.
 packages:
 	bash packaging/linux/build dist
+	bash packaging/windows/build dist
 
 test:
 	go test ./...

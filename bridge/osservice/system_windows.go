@@ -19,6 +19,7 @@ const (
 
 	startWithin = 90 * time.Second
 	stopWithin  = 30 * time.Second
+	endWithin   = 10 * time.Second
 	lookEvery   = 50 * time.Millisecond
 )
 
@@ -209,15 +210,35 @@ func (scm) stop(ctx context.Context) error {
 		return err
 	}
 	defer s.Close()
+	ended, release := processEnd(s)
+	defer release()
 	_, err = s.Control(svc.Stop)
 	switch {
 	case errors.Is(err, windows.ERROR_SERVICE_NOT_ACTIVE):
+		ended()
 		return nil
 	case err != nil && !errors.Is(err, windows.ERROR_SERVICE_CANNOT_ACCEPT_CTRL): // it stops already
 		return rights(err)
 	}
-	_, err = await(ctx, s, stopWithin, svc.Stopped)
+	if _, err = await(ctx, s, stopWithin, svc.Stopped); err == nil {
+		ended()
+	}
 	return err
+}
+
+// processEnd gives a function that waits for the end of the service's process, for some seconds. A service is stopped a
+// moment before, and an installer that replaces the program then would find it in use.
+func processEnd(s *mgr.Service) (wait, release func()) {
+	st, err := s.Query()
+	if err != nil || st.ProcessId == 0 {
+		return func() {}, func() {}
+	}
+	h, err := windows.OpenProcess(windows.SYNCHRONIZE, false, st.ProcessId)
+	if err != nil {
+		return func() {}, func() {} // it has ended, or may not be looked at
+	}
+	wait = func() { _, _ = windows.WaitForSingleObject(h, uint32(endWithin.Milliseconds())) } // the service is stopped whatever comes of it
+	return wait, func() { _ = windows.CloseHandle(h) }
 }
 
 func (m scm) restart(ctx context.Context) error {

@@ -68,7 +68,7 @@ func (p *program) serviceVerbs(find func() (services, error)) []*cobra.Command {
 }
 
 func (p *program) installVerb(find func() (services, error)) *cobra.Command {
-	var file string
+	var file, first string
 	cmd := &cobra.Command{
 		Use: "install", Short: "make the bridge a service that starts with this computer", Args: usageArgs(cobra.NoArgs),
 		Long: "Registers this program as a service that starts with this computer and comes back after a failure, for the settings\n" +
@@ -76,6 +76,8 @@ func (p *program) installVerb(find func() (services, error)) *cobra.Command {
 			"runs, it goes on as it is until it is restarted.\n\n" +
 			"On Linux it runs as the user tillbridge, which is made if it is missing, and sees little of this computer. On\n" +
 			`Windows it runs as NT SERVICE\tillbridge, and ProgramData\Tillbridge is closed to other users.` + "\n\n" +
+			"With --first FILE, which installers use, FILE becomes the settings where there are none yet, and a new passcode is made\n" +
+			"beside them where they lack theirs. Settings and passcode that are there stay.\n\n" +
 			"It needs root (sudo), or on Windows an administrator's command prompt.\n" + serviceExits,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := find()
@@ -90,17 +92,29 @@ func (p *program) installVerb(find func() (services, error)) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if first != "" { // only now, as the folder is closed to others
+				if err := p.firstSettings(spec.Settings, first, r.User); err != nil {
+					return err
+				}
+				if spec, notes, err = p.serviceSpec(file); err != nil {
+					return err
+				}
+			}
 			r.Notes = append(r.Notes, notes...)
 			st, err := s.State(cmd.Context())
 			if err != nil {
 				return err
 			}
 			_, err = fmt.Fprint(p.out, installedText(spec, r, st))
+			if first != "" { // an installer may have nowhere to write to
+				return nil
+			}
 			return err
 		},
 	}
 	configFlag(cmd, &file)
 	cmd.Flags().StringVar(&file, "settings", file, "the same as --config")
+	cmd.Flags().StringVar(&first, "first", "", "begin with the settings in this file where there are none, and with a new passcode")
 	return cmd
 }
 
