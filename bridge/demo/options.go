@@ -35,6 +35,9 @@ type Options struct {
 	Currency terminal.Currency
 	// Settings are driver options, key and value as in the settings file, beside those of Driver.Demo or instead of them.
 	Settings map[string]string
+	// Through is the program, and its arguments, through which the bridge reaches the terminal by the driver process, with the line
+	// as the settings name it: key "serial" or "tcp". Nil where the bridge speaks the protocol itself.
+	Through func(key, address string) []string
 	// Start starts the bridge with a settings file. It is called again after the bridge was killed.
 	Start func(configFile string) (Daemon, error)
 	// Once makes one payment without a page.

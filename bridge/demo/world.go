@@ -156,22 +156,38 @@ mgr:
   notify_url: %s
 terminals:
   %s:
-    driver: %s
-    port: {%s: %s}
     currency: %s
-`, w.listen, w.counter, quoted(w.books.path), quoted(w.passwordFile()), quoted(passcodeFile), w.notify,
-		terminalName, w.Driver.Name, w.line.key, quoted(w.line.address), w.currency().Code)
-	if all := w.settings(); len(all) > 0 {
-		text += "    options:\n"
-		for _, key := range slices.Sorted(maps.Keys(all)) {
-			text += "      " + key + ": " + all[key] + "\n"
-		}
-	}
+`, w.listen, w.counter, quoted(w.books.path), quoted(w.passwordFile()), quoted(passcodeFile), w.notify, terminalName, w.currency().Code) +
+		w.driverSettings()
 	file = filepath.Join(w.Dir, "config.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return "", fmt.Errorf("write settings: %w", err)
 	}
 	return file, nil
+}
+
+// driverSettings are the lines of the terminal that say how it is reached.
+func (w *world) driverSettings() string {
+	var b strings.Builder
+	all := w.settings()
+	if w.Through == nil {
+		fmt.Fprintf(&b, "    driver: %s\n    port: {%s: %s}\n", w.Driver.Name, w.line.key, quoted(w.line.address))
+		if len(all) > 0 {
+			b.WriteString("    options:\n")
+		}
+		for _, key := range slices.Sorted(maps.Keys(all)) {
+			fmt.Fprintf(&b, "      %s: %s\n", key, all[key])
+		}
+		return b.String()
+	}
+	fmt.Fprintf(&b, "    driver: process\n    options:\n      evidence: [%s]\n      command:\n", strings.ReplaceAll(w.Driver.Evidence.String(), "+", ", "))
+	for _, word := range w.Through(w.line.key, w.line.address) {
+		fmt.Fprintf(&b, "        - %s\n", quoted(word))
+	}
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		fmt.Fprintf(&b, "        - --option\n        - %s\n", quoted(key+"="+all[key]))
+	}
+	return b.String()
 }
 
 // quoted is a text as YAML takes it literally, backslashes included.

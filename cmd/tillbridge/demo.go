@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -30,7 +31,11 @@ func (p *program) demoVerb() *cobra.Command {
 			"page, and opens a page to use and to sabotage all of them. With --once it makes one payment by itself,\n" +
 			"prints each step, and ends with 0 only if MGR, the journal and the terminal's ledger agree.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			d, ok := p.driver(name)
+			played := name
+			if name == "process" { // a program needs a protocol to speak
+				played = "zvt"
+			}
+			d, ok := p.driver(played)
 			if !ok {
 				return usageError{fmt.Errorf("there is no driver %q; see tillbridge drivers", name)}
 			}
@@ -53,6 +58,15 @@ func (p *program) demoVerb() *cobra.Command {
 			if verbose {
 				o.Log = slog.New(slog.NewTextHandler(p.err, &slog.HandlerOptions{Level: slog.LevelDebug}))
 			}
+			if played != name {
+				self, err := os.Executable()
+				if err != nil {
+					return fmt.Errorf("find this program: %w", err)
+				}
+				o.Through = func(key, address string) []string {
+					return []string{self, "driver", played, "--" + key, address, "--currency", cmp.Or(o.Currency.Code, "EUR")}
+				}
+			}
 			o.Start = starter(p.err, verbose)
 			return demo.Run(cmd.Context(), o)
 		},
@@ -61,7 +75,7 @@ func (p *program) demoVerb() *cobra.Command {
 	f.StringVar(&once, "once", "", "make one payment of this amount in the demo's currency, unattended")
 	f.StringVar(&outcome, "outcome", "", "what becomes of it; --list shows what there is")
 	f.BoolVar(&list, "list", false, "list the outcomes")
-	f.StringVar(&name, "driver", "zvt", "the protocol of the simulated terminal")
+	f.StringVar(&name, "driver", "zvt", "the protocol of the simulated terminal; process joins a ZVT terminal by a program of its own")
 	f.StringVar(&currency, "currency", "", "what is charged; the driver's usual one if empty")
 	f.StringArrayVar(&options, "option", nil, "an option of the driver, as in the settings: dialect=uk; may be repeated")
 	f.StringVar(&o.Listen, "listen", "127.0.0.1:8475", "the page's address on this machine")
@@ -140,19 +154,19 @@ func starter(errOut io.Writer, verbose bool) func(string) (demo.Daemon, error) {
 		}
 		done := make(chan error, 1)
 		go func() { done <- errors.Join(child.Wait(), log.Close()) }()
-		return process{child.Process, done}, nil
+		return bridgeProcess{child.Process, done}, nil
 	}
 }
 
-// process is the bridge as a child.
-type process struct {
+// bridgeProcess is the bridge as a child.
+type bridgeProcess struct {
 	*os.Process
 	done chan error
 }
 
-func (p process) Kill() error { return gone(p.Process.Kill()) }
+func (p bridgeProcess) Kill() error { return gone(p.Process.Kill()) }
 
-func (p process) Stop() error {
+func (p bridgeProcess) Stop() error {
 	err := p.Signal(syscall.SIGTERM)
 	if errors.Is(err, errors.ErrUnsupported) {
 		return p.Kill()
@@ -160,7 +174,7 @@ func (p process) Stop() error {
 	return gone(err)
 }
 
-func (p process) Done() <-chan error { return p.done }
+func (p bridgeProcess) Done() <-chan error { return p.done }
 
 // gone passes over that a process has ended already.
 func gone(err error) error {

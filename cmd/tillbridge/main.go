@@ -92,7 +92,7 @@ func (p *program) root() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(p.runVerb(), p.checkVerb(), p.demoVerb(), p.detectVerb(systemDetectWorld()), p.doctorVerb(), p.driversVerb(), p.paymentsVerb(), p.portsVerb(line.Ports), p.setupVerb(systemSetupWorld()), p.simulateVerb(), p.statusVerb(), p.versionVerb())
+	root.AddCommand(p.runVerb(), p.checkVerb(), p.demoVerb(), p.detectVerb(systemDetectWorld()), p.doctorVerb(), p.driverVerb(), p.driversVerb(), p.paymentsVerb(), p.portsVerb(line.Ports), p.setupVerb(systemSetupWorld()), p.simulateVerb(), p.statusVerb(), p.versionVerb())
 	root.AddCommand(p.serviceVerbs(systemServices)...)
 	return root
 }
