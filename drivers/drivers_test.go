@@ -31,6 +31,18 @@ func TestOptionsAreShownAsWords(t *testing.T) {
 	}
 }
 
+// What a driver can do, and what is known of its protocol, is told before anybody has its terminal.
+func TestDriversTellOfThemselves(t *testing.T) {
+	for _, d := range All() {
+		if (d.Kinds == nil) != (d.Name == "process") {
+			t.Errorf("%s: Kinds %v; only process leaves it to somebody else's program what it can", d.Name, d.Kinds)
+		}
+		if (d.Known != "") != (d.Simulate != nil) {
+			t.Errorf("%s: Known is %q", d.Name, d.Known)
+		}
+	}
+}
+
 func btoi(b bool) int {
 	if b {
 		return 1

@@ -85,6 +85,12 @@ type Driver struct {
 	// there is nothing to simulate: a terminal without a connection, a program of somebody else's.
 	Simulate func(SimulatorOptions) (Simulator, error)
 
+	// Kinds is a session of each kind that Open gives, with no terminal behind it, so that Abilities tells what the driver can do
+	// without one; nil where that is not the driver's to say.
+	Kinds []Session
+	// Known tells what the driver's knowledge of the protocol rests on, in a few words for people; empty where there is no protocol.
+	Known string
+
 	// Currency is the ISO 4217 code that most of the protocol's terminals take, for a demonstration; empty means EUR.
 	Currency string
 	// Demo are options with which driver and simulator understand each other, key and value as in the settings, for a driver

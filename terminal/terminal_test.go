@@ -133,3 +133,20 @@ func TestWordsArePinned(t *testing.T) {
 		t.Errorf("evidence reads %s, %s", C2|C4, Evidence(0))
 	}
 }
+
+// able is a session that can some things.
+type able struct {
+	Session
+	Canceller
+	Voider
+	Diagnoser
+}
+
+func TestAbilities(t *testing.T) {
+	if got := strings.Join(Abilities(able{}), ", "); got != "cancel, void, diagnosis" {
+		t.Error(got)
+	}
+	if got := Abilities(struct{ Session }{}); got != nil {
+		t.Errorf("a session that only pays: %q", got)
+	}
+}

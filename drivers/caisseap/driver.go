@@ -11,7 +11,8 @@ func Driver() terminal.Driver {
 		Name: "caisseap", Title: "Caisse-AP, Concert V3 (France)", Evidence: terminal.C1,
 		Line:    terminal.LineDefaults{Baud: 9600, DataBits: 7, Parity: "even", StopBits: "1", TCPPort: 8888},
 		Options: func() any { return NewOptions() },
-		Open:    open, Simulate: sim.New, Describe: describe,
+		Kinds:   []terminal.Session{(*session)(nil)}, Known: "pages of payment providers, and other programs; the paper is not public",
+		Open: open, Simulate: sim.New, Describe: describe,
 		Bauds: []int{19200, 115200},
 	}
 }

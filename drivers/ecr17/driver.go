@@ -12,7 +12,8 @@ func Driver() terminal.Driver {
 		Name: "ecr17", Title: "ECR17, Protocollo 17 (Italy)", Evidence: terminal.C2,
 		Line:    terminal.LineDefaults{Baud: 115200, DataBits: 8, Parity: "none", StopBits: "1", TCPPort: 10000},
 		Options: func() any { return NewOptions() },
-		Open:    open, Simulate: sim.New,
+		Kinds:   []terminal.Session{(*session)(nil)}, Known: "the acquirer's public pages, and a few bytes captured from a real terminal",
+		Open: open, Simulate: sim.New,
 		USB: usbIDs(), Identify: identify, Asks: asks(), Bauds: []int{9600, 19200}, Describe: describe,
 	}
 }

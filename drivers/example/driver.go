@@ -15,7 +15,8 @@ func Driver() terminal.Driver {
 		Evidence: terminal.C3, // declare what the paper promises after a broken dialogue, and no more
 		Line:     terminal.LineDefaults{Baud: 19200, DataBits: 8, Parity: "none", StopBits: "1"},
 		Options:  func() any { return NewOptions() },
-		Open:     open, Simulate: sim.New, Describe: describe,
+		Kinds:    []terminal.Session{(*session)(nil)}, Known: "itself: it is made up",
+		Open: open, Simulate: sim.New, Describe: describe,
 		// I moves no money, but another protocol's terminal may read anything into a lone letter. A driver with a
 		// question that only its own terminals take for one has Identify and Asks.
 	}

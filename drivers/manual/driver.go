@@ -13,7 +13,7 @@ import (
 func Driver() terminal.Driver {
 	return terminal.Driver{
 		Name: "manual", Title: "terminal without a connection", Evidence: terminal.C0,
-		Options: func() any { return &Options{} }, Open: open,
+		Options: func() any { return &Options{} }, Open: open, Kinds: []terminal.Session{(*session)(nil)},
 	}
 }
 

@@ -11,7 +11,8 @@ func Driver() terminal.Driver {
 		Name: "pax", Title: "PAX POSLink, BroadPOS (United States, Canada)", Evidence: terminal.C3, Currency: "USD",
 		Line:    terminal.LineDefaults{Baud: 9600, DataBits: 8, Parity: "none", StopBits: "1", TCPPort: 10009},
 		Options: func() any { return NewOptions() },
-		Open:    open, Simulate: sim.New,
+		Kinds:   []terminal.Session{(*session)(nil)}, Known: "an acquirer's programs; the maker's paper is not public",
+		Open: open, Simulate: sim.New,
 		Identify: identify, Asks: asks(), Bauds: []int{115200}, Describe: describe,
 	}
 }

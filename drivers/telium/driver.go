@@ -16,7 +16,8 @@ func Driver() terminal.Driver {
 		Name: "telium", Title: "Ingenico Telium: Concert E, E+ (France), EPOS (United Kingdom, Ireland)", Evidence: terminal.C1 | terminal.C2,
 		Line:    terminal.LineDefaults{Baud: 9600, DataBits: 7, Parity: "even", StopBits: "1", TCPPort: 18101, Listens: true},
 		Options: func() any { return NewOptions() },
-		Open:    open, Simulate: sim.New, Describe: describe,
+		Kinds:   []terminal.Session{(*french)(nil), (*british)(nil)}, Known: "other programs (France), an acquirer's program (United Kingdom); the papers are not public",
+		Open: open, Simulate: sim.New, Describe: describe,
 		Bauds: []int{19200, 115200}, Demo: map[string]string{"dialect": "fr"},
 	}
 }

@@ -16,7 +16,8 @@ func Driver() terminal.Driver {
 		Currency: "CLP", Demo: map[string]string{"model": "integrado"},
 		Line:    terminal.LineDefaults{Baud: 115200, DataBits: 8, Parity: "none", StopBits: "1"},
 		Options: func() any { return NewOptions() },
-		Open:    open, Simulate: sim.New, Describe: describe, Bauds: []int{19200, 9600},
+		Kinds:   []terminal.Session{(*session)(nil)}, Known: "the acquirer's public documentation and programs",
+		Open: open, Simulate: sim.New, Describe: describe, Bauds: []int{19200, 9600},
 		USB: []terminal.USBID{
 			{ID: "0b00:0054", Name: "Ingenico Desk/3000 series"},
 			{ID: "11ca:0222", Name: "Verifone VX520c"},

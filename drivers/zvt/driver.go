@@ -12,7 +12,8 @@ func Driver() terminal.Driver {
 		Name: "zvt", Title: "ZVT (Germany, Austria, Switzerland, Benelux)", Evidence: terminal.C2 | terminal.C4,
 		Line:    terminal.LineDefaults{Baud: 9600, DataBits: 8, Parity: "none", StopBits: "2", TCPPort: 20007},
 		Options: func() any { return NewOptions() },
-		Open:    open, Simulate: sim.New,
+		Kinds:   []terminal.Session{(*session)(nil)}, Known: "the public paper, and conversations captured from real terminals",
+		Open: open, Simulate: sim.New,
 		USB: usbIDs(), Identify: identify, Asks: asks(), Bauds: []int{115200}, Describe: describeLine,
 	}
 }
