@@ -20,6 +20,7 @@ const (
 	OverLimit                          // more than the shop or the terminal allows
 	JournalFull                        // the journal takes no new payments
 	Stopping                           // the bridge is stopping, or not ready yet
+	Unfit                              // the sale cannot be given back, or not so much of it; never said to MGR
 )
 
 // Refusal says in a sentence for the clerk why an order was not accepted. Nothing durable has changed.

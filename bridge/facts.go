@@ -12,6 +12,9 @@ type Facts struct {
 	UUID     string `json:"payment_uuid"`
 	Customer string `json:"customer_uuid"`
 	Terminal string `json:"terminal"`
+	Kind     string `json:"kind"`                     // sale, refund or void
+	Sale     string `json:"sale_uuid,omitempty"`      // what a refund or a void gives back
+	By       string `json:"ordered_by,omitempty"`     // who in the shop ordered a refund or a void
 	Minor    int64  `json:"amount_minor"`             // what was asked for
 	Captured *int64 `json:"captured_minor,omitempty"` // what the terminal says it booked
 	Currency string `json:"currency"`                 // ISO 4217
@@ -41,12 +44,12 @@ type StepFacts struct {
 
 // Facts tells the payment, without its story.
 func (p Payment) Facts() Facts {
-	n, _ := p.Notice()
 	f := Facts{
-		UUID: p.UUID, Customer: p.Customer, Terminal: p.Terminal, Minor: p.Amount.Minor, Currency: p.Amount.Currency.Code,
-		State: p.State.String(), Outcome: p.Outcome.String(), Proof: p.Proof.String(), AuthCode: n.AuthCode, TxnRef: n.TxnRef,
+		UUID: p.UUID, Customer: p.Customer, Terminal: p.Terminal, Kind: p.Kind.String(), Sale: p.Sale, By: p.By,
+		Minor: p.Amount.Minor, Currency: p.Amount.Currency.Code, State: p.State.String(), Outcome: p.Outcome.String(), Proof: p.Proof.String(),
 		Reason: p.Reason, Reference: p.Reference, Received: p.Received, Updated: p.Updated,
 	}
+	f.AuthCode, f.TxnRef = p.Codes()
 	if p.Person != nil {
 		f.Settled = p.Person.Name
 	}

@@ -27,14 +27,14 @@ func TestFacts(t *testing.T) {
 		return string(b)
 	}
 	const times = `"received":"0001-01-01T00:00:00Z","updated":"0001-01-01T00:00:00Z"}`
-	held := `{"payment_uuid":"u","customer_uuid":"c","terminal":"counter","amount_minor":1250,"captured_minor":1400,"currency":"EUR",` +
+	held := `{"payment_uuid":"u","customer_uuid":"c","terminal":"counter","kind":"sale","amount_minor":1250,"captured_minor":1400,"currency":"EUR",` +
 		`"state":"held","outcome":"unknown","proof":"none","card":"Maestro","card_last4":"1111","reason":"Why.","reference":"R",` + times
 	if d := cmp.Diff(held, told()); d != "" {
 		t.Errorf("on hold, no code is told (-want +got):\n%s", d)
 	}
 	p.State, p.Outcome, p.Proof = Reported, terminal.Approved, terminal.Person
 	p.Person, p.Result.Outcome, p.Reason = &Person{Name: "Anna", AuthCode: "B2"}, terminal.Unknown, ""
-	settled := `{"payment_uuid":"u","customer_uuid":"c","terminal":"counter","amount_minor":1250,"currency":"EUR",` +
+	settled := `{"payment_uuid":"u","customer_uuid":"c","terminal":"counter","kind":"sale","amount_minor":1250,"currency":"EUR",` +
 		`"state":"reported","outcome":"approved","proof":"person","auth_code":"B2","card":"Maestro","card_last4":"1111","settled_by":"Anna","reference":"R",` + times
 	if d := cmp.Diff(settled, told()); d != "" {
 		t.Errorf("settled by a person (-want +got):\n%s", d)

@@ -8,12 +8,16 @@ import (
 	"tillbridge/terminal"
 )
 
-// Order is what MGR asks for, checked in form and not yet accepted.
+// Order is what MGR asks for, or what the shop itself orders, checked in form and not yet accepted.
 type Order struct {
 	UUID     string // MGR's payment_uuid: 1 to 64 printable ASCII characters, compared exactly
 	Customer string // MGR's customer_uuid, the same form
 	Terminal string // the terminal's name in the settings
 	Amount   terminal.Amount
+
+	Kind Kind   `json:",omitzero"`
+	Sale string `json:",omitempty"` // the uuid of the sale that is given back; empty for a sale
+	By   string `json:",omitempty"` // who in the shop ordered it; empty for a sale, which MGR orders
 }
 
 // Digest is the SHA-256 of everything in the order, by which a repeated webhook is told from another payment
@@ -21,7 +25,11 @@ type Order struct {
 func (o Order) Digest() [32]byte {
 	h := sha256.New()
 	var n [8]byte
-	for _, s := range []string{o.UUID, o.Customer, o.Terminal, o.Amount.Currency.Code} {
+	fields := []string{o.UUID, o.Customer, o.Terminal, o.Amount.Currency.Code}
+	if o.Kind != Sale {
+		fields = append(fields, o.Kind.String(), o.Sale, o.By)
+	}
+	for _, s := range fields {
 		binary.BigEndian.PutUint64(n[:], uint64(len(s)))
 		h.Write(n[:])
 		h.Write([]byte(s))
@@ -61,6 +69,17 @@ func (p Payment) Attempt() terminal.Attempt {
 	return terminal.Attempt{Request: p.Request(), Mark: p.Mark, Seen: p.Seen}
 }
 
+// Captured is what the terminal booked for it, as far as it is known.
+func (p Payment) Captured() terminal.Amount {
+	if p.Result == nil {
+		return p.Amount
+	}
+	return p.Result.Captured(p.Amount)
+}
+
+// Done tells whether nothing is left to do: it is decided, and MGR has the outcome where it is owed it.
+func (p Payment) Done() bool { return p.State == Reported || p.Kind != Sale && p.Final() }
+
 // Final tells whether the outcome is decided; it never changes silently afterwards.
 func (p Payment) Final() bool { return p.State.final() }
 
@@ -84,19 +103,25 @@ type Notice struct {
 	TxnRef   string // only with an approval
 }
 
-// Notice is the notice that the payment owes MGR; false while it owes none. The same payment gives the same
+// Notice is the notice that the payment owes MGR; false while it owes none, and for what MGR did not order. The same payment gives the same
 // notice however often it is asked.
 func (p Payment) Notice() (Notice, bool) {
-	if !p.Final() {
+	if !p.Final() || p.Kind != Sale {
 		return Notice{}, false
 	}
 	n := Notice{UUID: p.UUID, Approved: p.Outcome == terminal.Approved}
-	switch {
-	case !n.Approved:
-	case p.Person != nil:
-		n.AuthCode, n.TxnRef = p.Person.AuthCode, p.Person.TxnRef
-	case p.Result != nil:
-		n.AuthCode, n.TxnRef = p.Result.AuthCode, p.Result.TxnRef
-	}
+	n.AuthCode, n.TxnRef = p.Codes()
 	return n, true
+}
+
+// Codes are an approval's authorisation code and reference: what a person read from the receipt, else what the terminal said.
+func (p Payment) Codes() (authCode, txnRef string) {
+	switch {
+	case p.Outcome != terminal.Approved:
+	case p.Person != nil:
+		return p.Person.AuthCode, p.Person.TxnRef
+	case p.Result != nil:
+		return p.Result.AuthCode, p.Result.TxnRef
+	}
+	return "", ""
 }

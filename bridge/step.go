@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -67,10 +68,10 @@ var table = map[State]map[EventKind]struct {
 		Find:    {[]State{Held, Approved, Declined}, find},
 		Resolve: {[]State{Approved, Declined}, resolve},
 	},
-	Approved: {Report: {[]State{Reported}, move(Reported)}, Late: {[]State{Approved}, late}},
-	Declined: {Report: {[]State{Reported}, move(Reported)}, Late: {[]State{Declined}, late}},
-	Expired:  {Report: {[]State{Reported}, move(Reported)}, Late: {[]State{Expired}, late}},
-	NotSent:  {Report: {[]State{Reported}, move(Reported)}, Late: {[]State{NotSent}, late}},
+	Approved: {Report: {[]State{Reported}, report}, Late: {[]State{Approved}, late}},
+	Declined: {Report: {[]State{Reported}, report}, Late: {[]State{Declined}, late}},
+	Expired:  {Report: {[]State{Reported}, report}, Late: {[]State{Expired}, late}},
+	NotSent:  {Report: {[]State{Reported}, report}, Late: {[]State{NotSent}, late}},
 	Reported: {Late: {[]State{Reported}, late}},
 }
 
@@ -108,7 +109,7 @@ func accept(p *Payment, e Event) ([]Effect, error) {
 	if e.Order == nil || e.Reference == "" {
 		return nil, fmt.Errorf("it needs an order and a reference")
 	}
-	if err := e.Order.Amount.Validate(); err != nil {
+	if err := errors.Join(e.Order.Amount.Validate(), e.Order.checked()); err != nil {
 		return nil, err
 	}
 	*p = Payment{Order: *e.Order, Reference: e.Reference, State: Received, Received: e.At}
@@ -140,8 +141,24 @@ func move(to State) rule {
 func close1(to State) rule {
 	return func(p *Payment, e Event) ([]Effect, error) {
 		p.State, p.Outcome, p.Proof, p.Reason = to, terminal.Declined, terminal.NothingSent, e.Reason
-		return []Effect{Notify}, nil
+		return p.owed(), nil
 	}
+}
+
+// owed is what is due when a payment is decided: MGR is told of what it ordered.
+func (p *Payment) owed() []Effect {
+	if p.Kind != Sale {
+		return nil
+	}
+	return []Effect{Notify}
+}
+
+func report(p *Payment, _ Event) ([]Effect, error) {
+	if p.Kind != Sale {
+		return nil, fmt.Errorf("MGR is told nothing of a %s", p.Kind.Noun())
+	}
+	p.State = Reported
+	return nil, nil
 }
 
 func see(p *Payment, e Event) ([]Effect, error) {
@@ -209,6 +226,9 @@ func find(p *Payment, e Event) ([]Effect, error) {
 	if e.Result == nil {
 		return nil, fmt.Errorf("it needs a result")
 	}
+	if p.Kind != Sale {
+		return nil, fmt.Errorf("a terminal's records are asked about sales only")
+	}
 	r := *e.Result
 	if decides(*p, r) {
 		return settle(p, r)
@@ -261,7 +281,7 @@ func settle(p *Payment, r terminal.Result) ([]Effect, error) {
 		p.State = Declined
 	}
 	p.Outcome, p.Proof, p.Reason = r.Outcome, r.Proof, r.Text
-	return []Effect{Notify}, nil
+	return p.owed(), nil
 }
 
 // amountDoubt says why the captured sum cannot be reported as this payment; empty when it can.
@@ -296,7 +316,7 @@ func resolve(p *Payment, e Event) ([]Effect, error) {
 	}
 	p.Outcome, p.Proof, p.Person = e.Outcome, terminal.Person, who
 	p.Reason = who.Evidence
-	return []Effect{Notify}, nil
+	return p.owed(), nil
 }
 
 func late(p *Payment, e Event) ([]Effect, error) {

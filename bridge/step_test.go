@@ -364,6 +364,10 @@ func TestDigestTellsEveryFieldApart(t *testing.T) {
 		{UUID: "u-1", Customer: "c-1", Terminal: "bar", Amount: order.Amount},
 		{UUID: "u-1", Customer: "c-1", Terminal: "counter", Amount: terminal.Amount{Minor: 1251, Currency: eur}},
 		{UUID: "u-1", Customer: "c-1", Terminal: "counter", Amount: terminal.Amount{Minor: 1250, Currency: terminal.Currency{Code: "CHF", Numeric: 756, Digits: 2}}},
+		{UUID: "u-1", Customer: "c-1", Terminal: "counter", Amount: order.Amount, Kind: Refund, Sale: "u-0", By: "Olga"},
+		{UUID: "u-1", Customer: "c-1", Terminal: "counter", Amount: order.Amount, Kind: Void, Sale: "u-0", By: "Olga"},
+		{UUID: "u-1", Customer: "c-1", Terminal: "counter", Amount: order.Amount, Kind: Refund, Sale: "u-", By: "0Olga"},
+		{UUID: "u-1", Customer: "c-1", Terminal: "counter", Amount: order.Amount, Kind: Refund, Sale: "u-0", By: "Otto"},
 	} {
 		if other, ok := seen[o.Digest()]; ok {
 			t.Errorf("%+v and %+v have one digest", o, other)

@@ -11,6 +11,9 @@ import (
 func (e Event) Words() string {
 	switch e.Kind {
 	case Accept:
+		if e.Order != nil && e.Order.Kind != Sale {
+			return fmt.Sprintf("%s ordered a %s of %s; accepted.", e.Order.By, e.Order.Kind.Noun(), e.Order.Amount)
+		}
 		if e.Order != nil {
 			return fmt.Sprintf("MGR asked for %s; accepted.", e.Order.Amount)
 		}

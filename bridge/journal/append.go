@@ -90,13 +90,9 @@ func (j *Journal) put(ctx context.Context, tx *sql.Tx, known stored, t bridge.Tr
 		return err
 	}
 	if t.Event.Kind == bridge.Accept {
-		p := after.Payment
-		err := tx.StmtContext(ctx, j.stmt.insertPayment).QueryRowContext(ctx, append([]any{
-			p.UUID, p.Reference, p.Customer, p.Terminal, p.Amount.Minor, p.Amount.Currency.Code,
-			p.Amount.Currency.Numeric, p.Amount.Currency.Digits, p.Received.UnixMicro(),
-		}, after.changing()...)...).Scan(&after.id)
+		err := tx.StmtContext(ctx, j.stmt.insertPayment).QueryRowContext(ctx, append(after.lasting(), after.changing()...)...).Scan(&after.id)
 		if isTaken(err) {
-			return fmt.Errorf("reference %s of payment %s was used before: %w", p.Reference, p.UUID, err)
+			return fmt.Errorf("reference %s of payment %s was used before: %w", after.Reference, after.UUID, err)
 		}
 		if err != nil {
 			return err

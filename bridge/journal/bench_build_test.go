@@ -48,11 +48,7 @@ func lifeOf(n int) (rows, error) {
 		}
 		out.entries = append(out.entries, r)
 	}
-	p := known.Payment
-	out.payment = append([]any{
-		p.UUID, p.Reference, p.Customer, p.Terminal, p.Amount.Minor, p.Amount.Currency.Code,
-		p.Amount.Currency.Numeric, p.Amount.Currency.Digits, p.Received.UnixMicro(),
-	}, known.changing()...)
+	out.payment = append(known.lasting(), known.changing()...)
 	return out, nil
 }
 

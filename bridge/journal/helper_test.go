@@ -100,6 +100,20 @@ func approved(n int) []bridge.Event {
 	}
 }
 
+// refunded is the life of the nth payment, which gives a sale back.
+func refunded(n, sale int) []bridge.Event {
+	events := approved(n)[:6]
+	o := order(n)
+	o.Kind, o.Sale, o.By, o.Amount.Minor = bridge.Refund, uuid(sale), "Olga", 1000
+	back := *approval(n, terminal.Dialogue)
+	minor := int64(1000)
+	back.CapturedMinor = &minor
+	stated := back
+	stated.Proof = terminal.NoProof
+	events[0].Order, events[3].Result, events[5].Result = o, &stated, &back
+	return events
+}
+
 // live appends events to a payment and returns it as the core has it after them.
 func live(t testing.TB, j *Journal, p bridge.Payment, events ...bridge.Event) bridge.Payment {
 	t.Helper()

@@ -10,6 +10,9 @@ import (
 //go:embed migrations/0001_journal.sql
 var script1 string
 
+//go:embed migrations/0002_kinds.sql
+var script2 string
+
 // migration brings a journal from the version before it to its own.
 type migration struct {
 	version int
@@ -19,7 +22,10 @@ type migration struct {
 
 // migrations are all there are, in order; the version of the last is the one that this program writes.
 func migrations() []migration {
-	return []migration{{version: 1, name: "0001_journal.sql", script: script1}}
+	return []migration{
+		{version: 1, name: "0001_journal.sql", script: script1},
+		{version: 2, name: "0002_kinds.sql", script: script2},
+	}
 }
 
 // migrate applies what is missing, each migration in a transaction of its own with its number, and copies

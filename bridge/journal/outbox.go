@@ -98,6 +98,8 @@ func (j *Journal) Renotify(ctx context.Context, uuid string) (there bool, err er
 		return false, fmt.Errorf("send again: %w", err)
 	case !s.Final():
 		return false, fmt.Errorf("send again: payment %s is %s and owes MGR nothing yet", uuid, s.State)
+	case s.Kind != bridge.Sale:
+		return false, fmt.Errorf("send again: %s %s was not ordered by MGR, which is told nothing of it", s.Kind.Noun(), uuid)
 	}
 	var next int64
 	if err = j.read.QueryRowContext(ctx, "SELECT next_at FROM outbox WHERE payment_id = ?", s.id).Scan(&next); err == nil && next == 0 {

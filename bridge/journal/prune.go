@@ -14,7 +14,7 @@ const keepMonths = 13
 const pruneBatch = 200
 
 // Prune removes payments with everything that belongs to them, and says how many. Only those go that were
-// received and touched last before a time, whose outcome MGR has, with no notice owed and no alarm, standing
+// received and touched last before a time, whose outcome MGR has where it is owed it, with no notice owed and no alarm, standing
 // or cleared. A time nearer than 13 months before now is refused. It works in batches, and may be stopped and
 // repeated; the space is used again by later payments, the file does not shrink.
 func (j *Journal) Prune(ctx context.Context, before, now time.Time) (int, error) {
@@ -45,7 +45,7 @@ func (j *Journal) Prune(ctx context.Context, before, now time.Time) (int, error)
 func pruneSome(ctx context.Context, tx *sql.Tx, before int64) (int64, error) {
 	res, err := tx.ExecContext(ctx, `INSERT INTO pruning (payment_id)
 		SELECT p.id FROM payment p
-		WHERE p.received < ? AND p.updated < ? AND p.state = 'reported'
+		WHERE p.received < ? AND p.updated < ? AND (p.state = 'reported' OR p.kind <> 'sale' AND p.state IN ('approved', 'declined', 'expired', 'not_sent'))
 			AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.payment_id = p.id)
 			AND NOT EXISTS (SELECT 1 FROM alarm a WHERE a.uuid = p.uuid AND a.uuid <> '')
 		ORDER BY p.id LIMIT ?`, before, before, pruneBatch)

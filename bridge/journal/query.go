@@ -129,6 +129,20 @@ func (r *Reader) Unsettled(ctx context.Context) ([]bridge.Payment, error) {
 	return open, nil
 }
 
+// Returns are the refunds and voids of a sale, oldest first.
+func (r *Reader) Returns(ctx context.Context, sale string) ([]bridge.Payment, error) {
+	var all []bridge.Payment
+	err := r.each(ctx, func(rows *sql.Rows) error {
+		s, err := scanPayment(rows)
+		all = append(all, s.Payment)
+		return err
+	}, selectPayment+fromPayment+"WHERE p.sale = ? AND p.sale <> '' ORDER BY p.id", sale)
+	if err != nil {
+		return nil, fmt.Errorf("read returns of payment %s: %w", sale, err)
+	}
+	return all, nil
+}
+
 // Filter chooses payments. Zero fields choose all.
 type Filter struct {
 	Terminal string

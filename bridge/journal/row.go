@@ -22,7 +22,7 @@ type stored struct {
 
 // selectPayment reads payments p with the entries that their results stand in; a condition follows.
 const selectPayment = `SELECT p.id, p.uuid, p.reference, p.customer, p.terminal, p.amount, p.currency, p.currency_num, p.digits,
-	p.driver, p.evidence, p.state, p.outcome, p.proof, p.received, p.armed, p.updated, p.mark, p.reason,
+	p.kind, p.sale, p.ordered_by, p.driver, p.evidence, p.state, p.outcome, p.proof, p.received, p.armed, p.updated, p.mark, p.reason,
 	p.seen_seq, p.result_seq, p.person_seq, p.entries, p.head, s.body, r.body, w.body`
 
 const fromPayment = `
@@ -37,14 +37,14 @@ type scanner interface{ Scan(dest ...any) error }
 // scanPayment reads one row of selectPayment, and into more what the query selects behind it.
 func scanPayment(row scanner, more ...any) (stored, error) {
 	var s stored
-	var state, outcome, proof string
+	var kind, state, outcome, proof string
 	var received, updated int64
 	var armed sql.NullInt64
 	var seen, result, person []byte
 	p := &s.Payment
 	err := row.Scan(append([]any{
 		&s.id, &p.UUID, &p.Reference, &p.Customer, &p.Terminal, &p.Amount.Minor, &p.Amount.Currency.Code,
-		&p.Amount.Currency.Numeric, &p.Amount.Currency.Digits, &p.Driver, &p.Evidence, &state, &outcome, &proof,
+		&p.Amount.Currency.Numeric, &p.Amount.Currency.Digits, &kind, &p.Sale, &p.By, &p.Driver, &p.Evidence, &state, &outcome, &proof,
 		&received, &armed, &updated, &p.Mark, &p.Reason, &s.seenAt, &s.resultAt, &s.person, &p.Entries, &s.head,
 		&seen, &result, &person,
 	}, more...)...)
@@ -58,7 +58,7 @@ func scanPayment(row scanner, more ...any) (stored, error) {
 	if p.State, err = bridge.ParseState(state); err != nil {
 		return s, fmt.Errorf("payment %s: %w", p.UUID, err)
 	}
-	if err := errors.Join(p.Outcome.UnmarshalText([]byte(outcome)), p.Proof.UnmarshalText([]byte(proof))); err != nil {
+	if err := errors.Join(p.Kind.UnmarshalText([]byte(kind)), p.Outcome.UnmarshalText([]byte(outcome)), p.Proof.UnmarshalText([]byte(proof))); err != nil {
 		return s, fmt.Errorf("payment %s: %w", p.UUID, err)
 	}
 	if p.Seen, err = resultIn(seen, s.seenAt); err != nil {
@@ -143,8 +143,8 @@ func prepareStatements(ctx context.Context, db *sql.DB) (statements, error) {
 	}{
 		{&s.read, selectPayment + fromPayment + "WHERE p.uuid = ?"},
 		{&s.insertPayment, `INSERT INTO payment (uuid, reference, customer, terminal, amount, currency, currency_num, digits, received,
-			driver, evidence, state, outcome, proof, armed, updated, mark, reason, seen_seq, result_seq, person_seq, entries, head)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`},
+			kind, sale, ordered_by, driver, evidence, state, outcome, proof, armed, updated, mark, reason, seen_seq, result_seq, person_seq, entries, head)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`},
 		{&s.updatePayment, `UPDATE payment SET driver = ?, evidence = ?, state = ?, outcome = ?, proof = ?, armed = ?, updated = ?,
 			mark = ?, reason = ?, seen_seq = ?, result_seq = ?, person_seq = ?, entries = ?, head = ? WHERE id = ?`},
 		{&s.insertEntry, `INSERT INTO entry (payment_id, seq, at, kind, state, body, prev) VALUES (?, ?, ?, ?, ?, ?, ?)`},
@@ -159,6 +159,15 @@ func prepareStatements(ctx context.Context, db *sql.DB) (statements, error) {
 		}
 	}
 	return s, nil
+}
+
+// lasting are the columns of a payment that its order sets for ever, in the order of the statements.
+func (s *stored) lasting() []any {
+	p := s.Payment
+	return []any{
+		p.UUID, p.Reference, p.Customer, p.Terminal, p.Amount.Minor, p.Amount.Currency.Code,
+		p.Amount.Currency.Numeric, p.Amount.Currency.Digits, p.Received.UnixMicro(), p.Kind.String(), p.Sale, p.By,
+	}
 }
 
 // changing are the columns of a payment that its events change, in the order of the statements.

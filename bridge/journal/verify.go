@@ -194,7 +194,9 @@ func (v *verifier) notice(p bridge.Payment, owed bool) {
 	switch {
 	case owed && !p.Final():
 		v.add(p.UUID, 0, "it is %s and has a notice for MGR", p.State)
-	case !owed && p.Final() && p.State != bridge.Reported:
+	case owed && p.Kind != bridge.Sale:
+		v.add(p.UUID, 0, "it is a %s and has a notice for MGR", p.Kind.Noun())
+	case !owed && p.Final() && !p.Done():
 		v.add(p.UUID, 0, "MGR does not have its outcome and is owed no notice")
 	}
 }
@@ -209,6 +211,9 @@ func differ(a, b bridge.Payment) string {
 		{"customer", a.Customer, b.Customer},
 		{"terminal", a.Terminal, b.Terminal},
 		{"amount", a.Amount, b.Amount},
+		{"kind", a.Kind, b.Kind},
+		{"sale", a.Sale, b.Sale},
+		{"orderer", a.By, b.By},
 		{"reference", a.Reference, b.Reference},
 		{"driver", a.Driver, b.Driver},
 		{"evidence", a.Evidence, b.Evidence},

@@ -12,12 +12,13 @@ const (
 	inView   = "bridge/payment.go"
 	inJudge  = "bridge/notify/judge.go"
 	inSend   = "bridge/notify/deliver.go"
+	inKind   = "bridge/kind.go"
 	inDriver = "bridge/simtest/driver.go"
 )
 
 // bugs are the planted design bugs: mistakes that bridges of this kind have made, or that ours nearly had.
 func bugs() []bug {
-	return append(append(doorBugs(), dialogueBugs()...), append(evidenceBugs(), noticeBugs()...)...)
+	return append(append(doorBugs(), dialogueBugs()...), append(append(evidenceBugs(), noticeBugs()...), returnBugs()...)...)
 }
 
 // doorBugs are mistakes in taking orders.
@@ -46,7 +47,7 @@ func doorBugs() []bug {
 		return refusal
 `},
 		}},
-		{"a repeat is not told again", "I4", []change{{inAccept, "	case !known.Final():\n		return nil\n	}\n	// MGR", "	default:\n		return nil\n	}\n	// MGR"}}},
+		{"a repeat is not told again", "I4", []change{{inAccept, "	case !known.Final() || known.Kind != bridge.Sale:\n		return nil\n	}\n	// MGR", "	default:\n		return nil\n	}\n	// MGR"}}},
 		{"start after MGR was refused", "I4", []change{{
 			inDoubt, "w.hand != nil && w.hand.UUID == p.UUID {\n			continue\n		}\n", "w.hand != nil && w.hand.UUID == p.UUID {\n			continue\n		}\n		if w.hand == nil {\n			w.take(p)\n			continue\n		}\n",
 		}}},
@@ -66,7 +67,7 @@ func dialogueBugs() []bug {
 		{"acknowledge what could not be persisted", "I8", []change{{inLent, "return l.record(bridge.Event{Kind: bridge.See, Result: &r})", "_ = l.record(bridge.Event{Kind: bridge.See, Result: &r})\n	return nil"}}},
 		{"send before armed is durable", "I8", []change{{inPay, "	if err != nil {\n		w.log.Error(\"arm payment\"", "	if err != nil {\n		p.State = bridge.Armed\n		w.pay(ctx, p)\n		w.log.Error(\"arm payment\""}}},
 		{"a time-out means denied", "I2|I14", []change{{inPay, lose, "e = " + declined}}},
-		{"resend on a time-out", "I9", []change{{inPay, "	r = clean(r)\n	p = lent.close()\n", "	if err != nil && !errors.Is(err, terminal.ErrNotSent) && ctx.Err() == nil && w.open(ctx) == nil {\n		r, err = session.Pay(ctx, request, lent)\n	}\n	r = clean(r)\n	p = lent.close()\n"}}},
+		{"resend on a time-out", "I9", []change{{inPay, "	r = clean(r)\n	p = lent.close()\n", "	if err != nil && !errors.Is(err, terminal.ErrNotSent) && ctx.Err() == nil && w.open(ctx) == nil {\n		r, err = command(ctx)\n	}\n	r = clean(r)\n	p = lent.close()\n"}}},
 		{"not sent although sent", "I2", []change{{inPay, "	case errors.Is(err, terminal.ErrNotSent):", "	case err != nil && p.State == bridge.Armed:"}}},
 		{"a panic means declined", "I2", []change{{inWorker, `fmt.Errorf("the driver broke down: %s", what)`, `fmt.Errorf("%w: %s", terminal.ErrNotSent, what)`}}},
 		{"a cancellation means denied", "I2|I14|I5", []change{{inWorker, "	c.Cancel()\n", "	c.Cancel()\n	p := *w.hand\n	go w.desk.apply(context.Background(), p, " + declined + ")\n"}}},
@@ -121,10 +122,27 @@ func noticeBugs() []bug {
 		{"reported before MGR has answered", "I8|I4", []change{{inSend, "		d.answer, d.text = n.send(ctx, j.Notice)\n", "		_ = n.outbox.Reported(ctx, j.UUID)\n		d.answer, d.text = n.send(ctx, j.Notice)\n"}}},
 		{"tell MGR before final is durable", "I8|I3", []change{
 			{inStep, "	p.State, p.Seen = Seen, e.Result\n	return nil, nil", "	p.State, p.Seen = Seen, e.Result\n	if p.Seen.Outcome == terminal.Approved {\n		return []Effect{Notify}, nil\n	}\n	return nil, nil"},
-			{inView, "	if !p.Final() {\n		return Notice{}, false\n	}\n", "	if p.State == Seen && p.Seen.Outcome == terminal.Approved {\n		return Notice{UUID: p.UUID, Approved: true, AuthCode: p.Seen.AuthCode, TxnRef: p.Seen.TxnRef}, true\n	}\n	if !p.Final() {\n		return Notice{}, false\n	}\n"},
+			{inView, "	if !p.Final() || p.Kind != Sale {\n		return Notice{}, false\n	}\n", "	if p.State == Seen && p.Seen.Outcome == terminal.Approved {\n		return Notice{UUID: p.UUID, Approved: true, AuthCode: p.Seen.AuthCode, TxnRef: p.Seen.TxnRef}, true\n	}\n	if !p.Final() {\n		return Notice{}, false\n	}\n"},
 		}},
-		{"a person's code is not told", "I3", []change{{inView, "	case p.Person != nil:\n		n.AuthCode, n.TxnRef = p.Person.AuthCode, p.Person.TxnRef\n", ""}}},
+		{"a person's code is not told", "I3", []change{{inView, "	case p.Person != nil:\n		return p.Person.AuthCode, p.Person.TxnRef\n", ""}}},
 		{"denied where nothing is known", "I2|I8|I4|I14", []change{{inStep, "	p.State, p.Result, p.Reason = Held, &r, why\n	return nil, nil", "	p.State, p.Result, p.Reason, p.Outcome = Declined, &r, why, terminal.Declined\n	return []Effect{Notify}, nil"}}},
 		{"a delivery that was not recorded takes out the next notice", "I4", []change{{inDesk, "	d.take(uuid)\n	p, err", "	p, err"}}},
+	}
+}
+
+// returnBugs are mistakes in giving sales back.
+func returnBugs() []bug {
+	return []bug{
+		{"a refund is measured without the earlier ones", "I1", []change{{inKind, "		left -= r.Amount.Minor\n", "		whole = whole && left > 0\n"}}},
+		{"a refund on hold counts as not given", "I1", []change{{inKind, "r.Final() && r.Outcome == terminal.Declined {", "(r.Outcome == terminal.Declined || r.State == Held) {"}}},
+		{"MGR is told of a refund", "I4|I5|I8", []change{
+			{inStep, "	if p.Kind != Sale {\n		return nil\n	}\n	return []Effect{Notify}", "	return []Effect{Notify}"},
+			{inView, "	if !p.Final() || p.Kind != Sale {", "	if !p.Final() {"},
+		}},
+		{"a refund is looked for among the sales", "I2", []change{
+			{inPay, "	if p.Kind != bridge.Sale {\n		w.must(ctx, p, bridge.Event{Kind: bridge.Hold", "	if p.Kind > bridge.Void {\n		w.must(ctx, p, bridge.Event{Kind: bridge.Hold"},
+			{inStep, "	if p.Kind != Sale {\n		return nil, fmt.Errorf(\"a terminal's records", "	if p.Kind > Void {\n		return nil, fmt.Errorf(\"a terminal's records"},
+		}},
+		{"a refund that broke off is given again", "I9|I1", []change{{inPay, "		w.must(ctx, p, bridge.Event{Kind: bridge.Hold, Reason: p.Reason + \" Terminals", "		if w.open(ctx) == nil {\n			w.pay(ctx, p)\n			return 0\n		}\n		w.must(ctx, p, bridge.Event{Kind: bridge.Hold, Reason: p.Reason + \" Terminals"}}},
 	}
 }

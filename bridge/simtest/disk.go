@@ -198,6 +198,23 @@ func (s store) Unsettled(context.Context) (open []bridge.Payment, err error) {
 	return open, err
 }
 
+func (s store) Returns(_ context.Context, sale string) (all []bridge.Payment, err error) {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	err = s.life.do(opRead, sale, "returns", func(f Fault) error {
+		if f != None {
+			return errDisk
+		}
+		for _, uuid := range s.order {
+			if p := s.payments[uuid]; p.Sale == sale {
+				all = append(all, s.view(p))
+			}
+		}
+		return nil
+	})
+	return all, err
+}
+
 func (s store) SetMark(context.Context, string, terminal.Mark, string) error {
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"tillbridge/bridge"
 	"tillbridge/terminal"
 )
 
@@ -277,6 +278,20 @@ func (s *session) take(l *line, i int) (m message, again bool, hang time.Duratio
 }
 
 func (s *session) Pay(ctx context.Context, r terminal.Request, till terminal.Till) (terminal.Result, error) {
+	return s.carryOut(ctx, bridge.Sale, r, till)
+}
+
+func (s *session) Refund(ctx context.Context, r terminal.Request, till terminal.Till) (terminal.Result, error) {
+	return s.carryOut(ctx, bridge.Refund, r, till)
+}
+
+func (s *session) Void(ctx context.Context, r terminal.Request, sale terminal.Result, till terminal.Till) (terminal.Result, error) {
+	s.w.voids(r.Reference, sale.TxnRef)
+	return s.carryOut(ctx, bridge.Void, r, till)
+}
+
+// carryOut has the terminal move money, one way or the other.
+func (s *session) carryOut(ctx context.Context, k bridge.Kind, r terminal.Request, till terminal.Till) (terminal.Result, error) {
 	s.pay = s.w.byReference(r.Reference)
 	defer func() { s.pay = nil }()
 	if err := s.connect(ctx); err != nil {
@@ -285,7 +300,7 @@ func (s *session) Pay(ctx context.Context, r terminal.Request, till terminal.Til
 	if ctx.Err() != nil {
 		return terminal.Result{}, fmt.Errorf("%w: %w", terminal.ErrNotSent, ctx.Err())
 	}
-	if err := s.send(opPay, command{r.Reference, r.Amount.Minor, s.pay}); err != nil {
+	if err := s.send(opPay, command{r.Reference, k, r.Amount.Minor, s.pay}); err != nil {
 		return terminal.Result{}, err
 	}
 	till.Progress(terminal.Progress{Stage: terminal.Sent})
@@ -369,6 +384,7 @@ func (s *session) ask(ctx context.Context, ref string) (message, error) {
 func (s *session) Recover(ctx context.Context, a terminal.Attempt) (terminal.Result, error) {
 	s.pay = s.w.byReference(a.Reference)
 	defer func() { s.pay = nil }()
+	s.w.asks(s.pay)
 	var r terminal.Result
 	switch {
 	case s.w.class.Has(terminal.C3):

@@ -93,6 +93,7 @@ const (
 	Settled      // by an operator who looks at the terminal's records
 	SettledWrong // by one who does not
 	Suspended    // the PC sleeps
+	Returned     // the owner gives a sale back
 	faultCount
 )
 
@@ -102,7 +103,7 @@ var faultWords = [faultCount]string{
 	"message delayed", "message late", "message odd", "driver panics", "driver hangs", "mark refused", "terminal loses power",
 	"post reset", "post unheard", "500", "503", "429", "404", "302", "post slow", "202 lost",
 	"manual sale", "terminal in use", "day end", "unplugged", "clean restart", "clock forward", "clock back", "MGR away", "disk broken",
-	"webhook again", "webhook with other content", "two webhooks at once", "MGR forgets", "cancelled", "asked again", "settled", "settled wrongly", "suspended",
+	"webhook again", "webhook with other content", "two webhooks at once", "MGR forgets", "cancelled", "asked again", "settled", "settled wrongly", "suspended", "given back",
 }
 
 func (f Fault) String() string {
@@ -138,7 +139,7 @@ var menus = [opCount][]Fault{
 // harms tells a fault from what people do in the course of a day, which is not counted as one.
 func (f Fault) harms() bool {
 	switch f {
-	case Repeated, Cancelled, AskedAgain, Settled:
+	case Repeated, Cancelled, AskedAgain, Settled, Returned:
 		return false
 	}
 	return f != None

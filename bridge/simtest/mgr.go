@@ -97,7 +97,7 @@ func (w *World) refused(p *pay, l *life, unclear bool, k bridge.RefusalKind, cha
 	if !unclear {
 		w.point([...]string{
 			"refused: unknown terminal", "refused: other content", "refused: busy", "refused: frozen", "refused: unplugged", "refused: over the limit",
-			"refused: journal full", "refused: stopping",
+			"refused: journal full", "refused: stopping", "refused: nothing to give back",
 		}[k])
 	}
 }

@@ -31,6 +31,9 @@ func (w *World) handed(c command, l *life) {
 	if q := w.frozenBy(p.order.UUID); q != nil {
 		w.fail(p, "I9", "it is begun while the terminal is bound to %s", q.order.UUID)
 	}
+	if c.kind != p.order.Kind {
+		w.fail(p, "I9", "the terminal is asked for a %s", c.kind)
+	}
 	if now := w.terminal.now; now != nil && now.p != nil && now.p != p {
 		w.point("a command met a terminal that still worked on another payment")
 	}
@@ -73,6 +76,7 @@ func (w *World) booked(p *pay, b Booking) {
 	if p.captures > 1 {
 		w.fail(p, "I1", "it is captured %d times", p.captures)
 	}
+	w.givenBack(p)
 	if stored := w.disk.payments[p.order.UUID]; stored.Outcome == terminal.Declined && !p.wrong {
 		w.fail(p, "I2", "money moves after the payment was declared %s", stored.State)
 	}
@@ -80,6 +84,9 @@ func (w *World) booked(p *pay, b Booking) {
 
 // tell is a notice that reached MGR.
 func (w *World) tell(p *pay, t Told) {
+	if p.sale != nil {
+		w.fail(p, "I4", "MGR is told %s of what it did not order", t.Status)
+	}
 	if len(p.told) > 0 {
 		w.point("MGR was told twice")
 		if first := p.told[0]; first.Status != t.Status || first.AuthCode != t.AuthCode || first.TxnRef != t.TxnRef {
@@ -265,6 +272,8 @@ func (w *World) undecidable(p *pay, after bridge.Payment) string {
 		return ""
 	case w.class.Has(terminal.C0):
 		return "nothing can be read"
+	case p.sale != nil && p.disturbed:
+		return "a return that broke off"
 	case b != nil && (b.Currency != eur.Numeric || b.Minor < after.Amount.Minor):
 		return "another sum or currency"
 	case !w.class.Has(terminal.C2) && !w.class.Has(terminal.C3):
@@ -325,7 +334,7 @@ func (w *World) finished() {
 			w.fail(p, "I4", "the journal says reported and MGR was told nothing")
 		case stored.State == bridge.Held && len(p.told) > 0:
 			w.fail(p, "I4", "it is on hold, and MGR was told")
-		case stored.State != bridge.Reported && stored.State != bridge.Held:
+		case !stored.Done() && stored.State != bridge.Held:
 			w.fail(p, "I16", "it is %s after the faults stopped: %s", stored.State, stored.Reason)
 		case stored.State == bridge.Reported && !p.wants.IsZero() && p.told[len(p.told)-1].At.Before(p.wants):
 			w.fail(p, "I4", "MGR asked again, got 202 and was told nothing since")

@@ -78,7 +78,8 @@ func (s *story) write() {
 	busy := d.below(8) // how much else happens
 	back := d.chance(30)
 	s.slow = back && s.class.Has(terminal.C2)
-	for _, p := range s.pays {
+	sales := s.pays
+	for _, p := range sales {
 		s.at(at, None, p, 0)
 		again := at
 		for range 3 { // the clerk tries again where MGR says that it was not taken
@@ -92,6 +93,7 @@ func (s *story) write() {
 		}
 		at += d.between(2*time.Second, 90*time.Second)
 	}
+	s.writeReturns(sales)
 }
 
 // others are what happens beside a payment.
@@ -134,7 +136,7 @@ func (s *story) planned() string {
 	fmt.Fprintf(&b, "a terminal of class %s; %d of 1000 operations are struck; a dead bridge stays away for %s; the customer takes %s\n",
 		s.class, s.chooser.(chances).perMille, s.away, s.terminal.think)
 	for i, p := range s.pays {
-		fmt.Fprintf(&b, "%s: %s; the customer of sale %d: %s\n", p.order.UUID, p.order.Amount, i+1, s.terminal.decide(i))
+		fmt.Fprintf(&b, "%s: %s of %s; the customer of number %d: %s\n", p.order.UUID, p.order.Kind, p.order.Amount, i+1, s.terminal.decide(i))
 	}
 	for _, a := range s.script {
 		what := a.what.String()

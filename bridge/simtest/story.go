@@ -124,6 +124,8 @@ func (s *story) do(a act) {
 		_ = w.life.desk.Cancel("counter")
 	case AskedAgain:
 		_ = w.life.desk.AskAgain(w.life.ctx, a.pay.order.UUID)
+	case Returned:
+		s.giveBack(a.pay)
 	case Settled, SettledWrong:
 		s.settle(a.what == SettledWrong)
 	case CleanRestart:
@@ -266,7 +268,7 @@ func (s *story) end() {
 		}
 	}
 	s.mu.Unlock()
-	s.quiet(2*time.Hour, func(p bridge.Payment) bool { return p.State == bridge.Reported || p.State == bridge.Held })
+	s.quiet(2*time.Hour, func(p bridge.Payment) bool { return p.Done() || p.State == bridge.Held })
 	s.mu.Lock()
 	s.finished()
 	s.mu.Unlock()
@@ -281,14 +283,14 @@ func (s *story) end() {
 func (s *story) afterwards() {
 	s.pass(2 * time.Minute) // whatever the terminal is at ends
 	s.settle(false)
-	s.quiet(2*time.Hour, func(p bridge.Payment) bool { return p.State == bridge.Reported })
+	s.quiet(2*time.Hour, bridge.Payment.Done)
 	s.mu.Lock()
 	s.terminal.decide = func(int) Decision { return Approve }
 	p := s.add(4711)
 	s.mu.Unlock()
 	s.pass(time.Minute)
 	s.webhook(p, actorStory, false)
-	s.quiet(5*time.Minute, func(p bridge.Payment) bool { return p.State == bridge.Reported })
+	s.quiet(5*time.Minute, bridge.Payment.Done)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(p.told) != 1 || p.told[0].Status != "APPROVED" {

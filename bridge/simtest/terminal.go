@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"tillbridge/bridge"
 	"tillbridge/terminal"
 )
 
@@ -35,6 +36,7 @@ type Booking struct {
 	Auth     string
 	Captured bool
 	Manual   bool
+	Kind     bridge.Kind
 	At       time.Time
 	cleared  bool // by the end of day: the one-slot record is gone
 }
@@ -115,6 +117,7 @@ type Terminal struct {
 
 type sale struct {
 	ref      string
+	kind     bridge.Kind
 	p        *pay
 	minor    int64
 	tip      int64
@@ -181,6 +184,9 @@ func (t *Terminal) state(s *sale) {
 	case Short:
 		s.minor -= (s.minor + 2) / 3
 	case Tipped:
+		if s.kind != bridge.Sale {
+			break
+		}
 		s.tip = s.minor/10 + 1
 		s.minor += s.tip
 	case OddMoney:
@@ -208,10 +214,10 @@ func (t *Terminal) book(s *sale, at time.Time, captured bool) {
 	if captured {
 		t.seq++
 	}
-	b := Booking{Seq: t.seq, Ref: s.ref, Minor: s.minor, Currency: s.currency, Auth: s.auth, Captured: captured, Manual: s.manual, At: at}
+	b := Booking{Seq: t.seq, Ref: s.ref, Minor: s.minor, Currency: s.currency, Auth: s.auth, Captured: captured, Manual: s.manual, Kind: s.kind, At: at}
 	t.ledger = append(t.ledger, b)
 	if captured {
-		t.w.sayAt(at, "the terminal books %d as number %d (%s)", s.minor, t.seq, map[bool]string{true: "made at its own keys", false: "ours"}[s.manual])
+		t.w.sayAt(at, "the terminal books a %s of %d as number %d (%s)", s.kind, s.minor, t.seq, map[bool]string{true: "made at its own keys", false: "ours"}[s.manual])
 	}
 	if s.p != nil {
 		t.w.booked(s.p, b)
@@ -265,7 +271,7 @@ func (t *Terminal) take(c command) {
 		return // the same command twice, and the first is through
 	}
 	c.pay.taken = true
-	s := &sale{ref: c.ref, p: c.pay, minor: c.minor, decision: t.decide(t.sales)}
+	s := &sale{ref: c.ref, kind: c.kind, p: c.pay, minor: c.minor, decision: t.decide(t.sales)}
 	t.sales++
 	s.resultAt = now.Add(t.think)
 	if s.decision == Walkout {
@@ -382,6 +388,7 @@ func (t *Terminal) disturb() {
 // command is what the till says.
 type command struct {
 	ref   string
+	kind  bridge.Kind // of a money command
 	minor int64
 	pay   *pay
 }

@@ -100,6 +100,7 @@ func newWorld(seed uint64, class terminal.Evidence, c Chooser, cells *Coverage) 
 type pay struct {
 	n     int
 	order bridge.Order
+	sale  *pay // what it gives back; nil for a sale
 	ref   string
 
 	// At MGR.

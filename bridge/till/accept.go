@@ -54,7 +54,7 @@ func (d *Desk) repeat(ctx context.Context, known bridge.Payment, refusal error) 
 		return refusal
 	case known.State == bridge.Received:
 		return d.workers[known.Terminal].repeated(known)
-	case !known.Final():
+	case !known.Final() || known.Kind != bridge.Sale:
 		return nil
 	}
 	// MGR may be answering a notice of it this very moment, which says nothing of this webhook; and a disk that

@@ -241,6 +241,8 @@ func (d *Desk) AskAgain(ctx context.Context, uuid string) error {
 		return err
 	case p.State != bridge.Held:
 		return errors.New("only a payment on hold can be asked about again")
+	case p.Kind != bridge.Sale:
+		return errors.New("terminals are asked about sales only; look at the terminal's journal or its last receipt")
 	}
 	w := d.workers[p.Terminal]
 	if w == nil || w.Driver.Name != p.Driver {

@@ -22,6 +22,8 @@ type Journal interface {
 	Append(ctx context.Context, t bridge.Transition) error
 	Payment(ctx context.Context, uuid string) (bridge.Payment, bool, error)
 	Unsettled(ctx context.Context) ([]bridge.Payment, error)
+	// Returns are the refunds and voids of a sale.
+	Returns(ctx context.Context, sale string) ([]bridge.Payment, error)
 	Marks
 	Outbox
 }

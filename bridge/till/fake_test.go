@@ -91,6 +91,18 @@ func (m *memory) Unsettled(context.Context) (open []bridge.Payment, err error) {
 	return open, err
 }
 
+func (m *memory) Returns(_ context.Context, sale string) (all []bridge.Payment, err error) {
+	err = m.do("returns", func() error {
+		for _, id := range m.order {
+			if p := m.payments[id]; p.Sale == sale {
+				all = append(all, p)
+			}
+		}
+		return nil
+	})
+	return all, err
+}
+
 func (m *memory) SetMark(context.Context, string, terminal.Mark, string) error {
 	return m.do("mark", func() error { return nil })
 }

@@ -30,7 +30,7 @@ func (w *worker) start(ctx context.Context, p bridge.Payment) time.Duration {
 		return 0
 	}
 	w.hold(t.After)
-	w.say(bridge.Working, "Payment of "+p.Amount.String()+" at the terminal.")
+	w.say(bridge.Working, "A "+p.Kind.Noun()+" of "+p.Amount.String()+" is at the terminal.")
 	w.pay(ctx, t.After)
 	return 0
 }
@@ -57,10 +57,12 @@ func (w *worker) pay(ctx context.Context, p bridge.Payment) {
 		return
 	}
 	lent := &lent{w: w, p: p}
-	session, request := w.session, p.Request()
-	r, err := guarded(ctx, w, payLimit, func(ctx context.Context) (terminal.Result, error) {
-		return session.Pay(ctx, request, lent)
-	})
+	command, err := w.command(ctx, p, lent)
+	if err != nil {
+		w.must(ctx, p, bridge.Event{Kind: bridge.GiveUp, Reason: "Nothing was sent to the terminal. " + sentence(err)})
+		return
+	}
+	r, err := guarded(ctx, w, payLimit, command)
 	r = clean(r)
 	p = lent.close()
 	w.mark = p.Mark // the driver may have read it anew
@@ -80,6 +82,10 @@ func (w *worker) pay(ctx context.Context, p bridge.Payment) {
 // recover asks the terminal once what became of a payment. A person may settle the payment meanwhile; what the
 // terminal then says is compared with their word.
 func (w *worker) recover(ctx context.Context, p bridge.Payment) time.Duration {
+	if p.Kind != bridge.Sale {
+		w.must(ctx, p, bridge.Event{Kind: bridge.Hold, Reason: p.Reason + " Terminals are asked about sales only: look at its journal or its last receipt."})
+		return 0
+	}
 	if p.State == bridge.Uncertain {
 		p = w.must(ctx, p, bridge.Event{Kind: bridge.Ask})
 	}

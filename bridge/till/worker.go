@@ -59,6 +59,9 @@ func (w *worker) accept(ctx context.Context, o bridge.Order) error {
 	if err := w.refusal(o); err != nil {
 		return err
 	}
+	if err := w.returnable(ctx, o); err != nil {
+		return err
+	}
 	t, err := w.desk.apply(ctx, bridge.Payment{Order: o}, bridge.Event{
 		Kind: bridge.Accept, At: time.Now(), Order: &o, Reference: w.desk.reference(),
 	})
@@ -81,13 +84,13 @@ func (w *worker) refusal(o bridge.Order) error {
 	case w.desk.refusing():
 		return bridge.Refuse(bridge.Stopping, "The bridge is stopping. Nothing was charged; try again in a minute.")
 	case w.hand != nil && w.hand.State.NotKnown():
-		return bridge.Refuse(bridge.Frozen, "It is not known yet whether the payment of %s from %s went through. Settle it on the counter screen first; the terminal takes no other until then.",
-			w.hand.Amount, w.hand.Received.Local().Format("15:04"))
+		return bridge.Refuse(bridge.Frozen, "It is not known yet whether the %s of %s from %s went through. Settle it on the counter screen first; the terminal takes no other until then.",
+			w.hand.Kind.Noun(), w.hand.Amount, w.hand.Received.Local().Format("15:04"))
 	case w.hand != nil:
-		return bridge.Refuse(bridge.Busy, "The card terminal is busy with a payment of %s. Wait for it to end, then try again.", w.hand.Amount)
+		return bridge.Refuse(bridge.Busy, "The card terminal is busy with a %s of %s. Wait for it to end, then try again.", w.hand.Kind.Noun(), w.hand.Amount)
 	case w.health == bridge.Connecting || w.health == bridge.Gone:
 		return bridge.Refuse(bridge.Unplugged, "The card terminal cannot be reached: %s Nothing was charged.", w.text)
-	case w.MaxMinor > 0 && o.Amount.Minor > w.MaxMinor:
+	case o.Kind == bridge.Sale && w.MaxMinor > 0 && o.Amount.Minor > w.MaxMinor:
 		return bridge.Refuse(bridge.OverLimit, "The amount %s is more than the %s that the shop allows on this terminal.",
 			o.Amount, terminal.Amount{Minor: w.MaxMinor, Currency: w.Currency})
 	}
@@ -222,7 +225,7 @@ func (w *worker) turn(ctx context.Context) time.Duration {
 	case p.State == bridge.Uncertain, p.State == bridge.Recovering, p.State == bridge.Held && again:
 		return w.recover(ctx, p)
 	case p.State == bridge.Held:
-		w.say(bridge.OnHold, "A payment of "+p.Amount.String()+" is not known yet: "+p.Reason)
+		w.say(bridge.OnHold, "A "+p.Kind.Noun()+" of "+p.Amount.String()+" is not known yet: "+p.Reason)
 		return forever
 	}
 	w.release(p)

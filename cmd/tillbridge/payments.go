@@ -115,11 +115,11 @@ func (p *program) list(ctx context.Context, path string, f journal.Filter, asJSO
 		return nil
 	}
 	w := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "RECEIVED\tTERMINAL\tAMOUNT\tSTATE\tOUTCOME\tAUTH CODE\tREFERENCE\tUUID")
+	fmt.Fprintln(w, "RECEIVED\tTERMINAL\tKIND\tAMOUNT\tSTATE\tOUTCOME\tAUTH CODE\tREFERENCE\tUUID")
 	for _, l := range list {
-		n, _ := l.Notice()
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Received.Local().Format(time.DateTime), l.Terminal, l.Amount, l.State,
-			outcomeText(l.Payment), dash(n.AuthCode), dash(n.TxnRef), l.UUID)
+		code, ref := l.Codes()
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Received.Local().Format(time.DateTime), l.Terminal, l.Kind, l.Amount, l.State,
+			outcomeText(l.Payment), dash(code), dash(ref), l.UUID)
 	}
 	return w.Flush()
 }
@@ -178,20 +178,25 @@ func (p *program) show(ctx context.Context, path, uuid string, asJSON bool) (err
 		}
 		return p.printJSON(j)
 	}
-	n, _ := pay.Notice()
+	code, ref := pay.Codes()
 	w := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
-	for _, row := range [][2]string{
+	rows := [][2]string{
 		{"payment", pay.UUID},
+		{"kind", pay.Kind.String()},
 		{"customer", dash(pay.Customer)},
 		{"terminal", pay.Terminal},
 		{"amount", pay.Amount.String()},
 		{"state", pay.State.String()},
 		{"outcome", outcomeText(pay)},
 		{"proof", pay.Proof.String()},
-		{"authorisation code", dash(n.AuthCode)},
-		{"reference", dash(n.TxnRef)},
+		{"authorisation code", dash(code)},
+		{"reference", dash(ref)},
 		{"why", dash(pay.Reason)},
-	} {
+	}
+	if pay.Kind != bridge.Sale {
+		rows = append(rows, [2]string{"gives back", pay.Sale}, [2]string{"ordered by", pay.By})
+	}
+	for _, row := range rows {
 		fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
 	}
 	if err := w.Flush(); err != nil {

@@ -1,0 +1,134 @@
+package bridge
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"tillbridge/terminal"
+)
+
+// The words stand in journals and may never change.
+func TestKindsArePinned(t *testing.T) {
+	for k, want := range map[Kind]string{Sale: "sale", Refund: "refund", Void: "void"} {
+		b, err := k.MarshalText()
+		var back Kind
+		if err != nil || string(b) != want || back.UnmarshalText(b) != nil || back != k {
+			t.Errorf("%s is written %q and read back as %s, %v", k, b, back, err)
+		}
+	}
+	if _, err := ParseKind("gift"); err == nil || !strings.Contains(err.Error(), "gift") {
+		t.Errorf("an unknown word: %v", err)
+	}
+	if b, err := kindCount.MarshalText(); err == nil {
+		t.Errorf("a kind that there is not is written %q", b)
+	}
+}
+
+func TestAnOrderOfAKind(t *testing.T) {
+	back := order
+	back.Kind, back.Sale, back.By = Refund, "u-0", "Olga"
+	for name, c := range map[string]struct {
+		change func(*Order)
+		good   bool
+	}{
+		"a sale":                      {func(o *Order) { *o = order }, true},
+		"a refund":                    {func(*Order) {}, true},
+		"a void":                      {func(o *Order) { o.Kind = Void }, true},
+		"a sale that gives back":      {func(o *Order) { o.Kind = Sale }, false},
+		"a refund of nothing":         {func(o *Order) { o.Sale = "" }, false},
+		"a refund that nobody wants":  {func(o *Order) { o.By = "" }, false},
+		"something that there is not": {func(o *Order) { o.Kind = kindCount }, false},
+		"a refund of no money":        {func(o *Order) { o.Amount.Minor = 0 }, false},
+	} {
+		o := back
+		c.change(&o)
+		tr, err := Step(Payment{}, Event{Kind: Accept, At: noon, Order: &o, Reference: "0000000001"})
+		if (err == nil) != c.good {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err == nil && tr.After.Order != o {
+			t.Errorf("%s became %+v", name, tr.After.Order)
+		}
+	}
+}
+
+// What goes back lives as a sale does, but MGR is owed nothing, and no record of the terminal's decides it.
+func TestReturnsLiveLikeSales(t *testing.T) {
+	for s := Received; s < Reported; s++ {
+		for _, k := range EventKinds() {
+			want := strings.Fields(legal[s][k])
+			if k == Report || k == Find {
+				want = nil
+			}
+			before := inState(s)
+			before.Kind, before.Sale, before.By = Refund, "u-0", "Olga"
+			var reached []string
+			for _, e := range variants(k) {
+				tr, err := Step(before, e)
+				if err != nil {
+					continue
+				}
+				reached = append(reached, tr.After.State.String())
+				if tr.Has(Notify) {
+					t.Errorf("%s on %s makes MGR be told", k, s)
+				}
+				if _, owed := tr.After.Notice(); owed {
+					t.Errorf("%s on %s owes MGR a notice", k, s)
+				}
+				if tr.After.Done() != tr.After.Final() {
+					t.Errorf("%s on %s: final is %v and done is %v", k, s, tr.After.Final(), tr.After.Done())
+				}
+			}
+			for _, w := range want {
+				if !slices.Contains(reached, w) {
+					t.Errorf("%s on %s never led to %s", k, s, w)
+				}
+			}
+			for _, r := range reached {
+				if !slices.Contains(want, r) {
+					t.Errorf("%s on %s led to %s", k, s, r)
+				}
+			}
+		}
+	}
+}
+
+func TestReturnable(t *testing.T) {
+	sale := inState(Approved)
+	sale.State, sale.Outcome = Reported, terminal.Approved
+	part := func(k Kind, minor int64, s State) Payment {
+		p := inState(s)
+		p.Kind, p.Sale, p.Amount.Minor = k, sale.UUID, minor
+		return p
+	}
+	denied, byHand, tipped, other := sale, sale, sale, part(Refund, 500, Approved)
+	denied.Outcome = terminal.Declined
+	byHand.Result, byHand.Person = nil, anna
+	tipped.Result = &terminal.Result{Outcome: terminal.Approved, CapturedMinor: minor(1400), ExtraMinor: 150, TxnRef: "163"}
+	other.Sale = "u-9"
+	for name, c := range map[string]struct {
+		sale    Payment
+		returns []Payment
+		left    int64
+		whole   bool
+	}{
+		"untouched":               {sale, nil, 1250, true},
+		"declined":                {denied, nil, 0, false},
+		"a refund is no sale":     {part(Refund, 1250, Approved), nil, 0, false},
+		"settled by hand":         {byHand, nil, 1250, false},
+		"with a tip":              {tipped, nil, 1400, true},
+		"a part is back":          {sale, []Payment{part(Refund, 500, Approved)}, 750, false},
+		"of another sale":         {sale, []Payment{other}, 1250, true},
+		"a refusal leaves all":    {sale, []Payment{part(Refund, 500, Declined), part(Void, 1250, NotSent)}, 1250, true},
+		"a part is on hold":       {sale, []Payment{part(Refund, 500, Held)}, 750, false},
+		"a part is under way":     {sale, []Payment{part(Refund, 500, Sent)}, 750, false},
+		"all is back":             {sale, []Payment{part(Refund, 500, Approved), part(Refund, 750, Received)}, 0, false},
+		"reversed":                {sale, []Payment{part(Void, 1250, Approved)}, 0, false},
+		"a reversal is not known": {tipped, []Payment{part(Void, 1250, Held)}, 0, false},
+	} {
+		if left, whole := Returnable(c.sale, c.returns); left != c.left || whole != c.whole {
+			t.Errorf("%s: %d, whole %v; want %d, %v", name, left, whole, c.left, c.whole)
+		}
+	}
+}

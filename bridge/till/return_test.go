@@ -1,0 +1,236 @@
+package till
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"tillbridge/bridge"
+	"tillbridge/terminal"
+)
+
+// giving is a scripted terminal that gives sales back.
+type giving struct {
+	scripted
+	calls *[]string
+	back  func(context.Context, terminal.Till) (terminal.Result, error)
+}
+
+func (g giving) Refund(ctx context.Context, r terminal.Request, till terminal.Till) (terminal.Result, error) {
+	*g.calls = append(*g.calls, fmt.Sprintf("refund %d", r.Amount.Minor))
+	return g.back(ctx, till)
+}
+
+func (g giving) Void(ctx context.Context, r terminal.Request, sale terminal.Result, till terminal.Till) (terminal.Result, error) {
+	*g.calls = append(*g.calls, fmt.Sprintf("void %s %d", sale.TxnRef, r.Amount.Minor))
+	return g.back(ctx, till)
+}
+
+// givingBack makes the terminal one that gives back, and its answers what back says; nil approves.
+func givingBack(s *script, calls *[]string, back func(context.Context, terminal.Till) (terminal.Result, error)) func(*Terminal) {
+	if back == nil {
+		back = func(context.Context, terminal.Till) (terminal.Result, error) { return approval(), nil }
+	}
+	return func(t *Terminal) {
+		open := t.Driver.Open
+		t.Driver.Open = func(ctx context.Context, e terminal.Env, o any) (terminal.Session, error) {
+			if _, err := open(ctx, e, o); err != nil {
+				return nil, err
+			}
+			return giving{scripted{s}, calls, back}, nil
+		}
+	}
+}
+
+// sold is a desk with a sale, p1, that MGR knows of.
+func sold(t *testing.T, s *script, change ...func(*Terminal)) *bench {
+	t.Helper()
+	b := start(t, newMemory(), s, change...)
+	ready(t, b)
+	if _, err := b.Accept(t.Context(), order(1)); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Wait()
+	if err := b.Reported(t.Context(), "p1"); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func back(n int, k bridge.Kind, minor int64) bridge.Order {
+	o := order(n)
+	o.Kind, o.Sale, o.By, o.Amount.Minor = k, "p1", "Olga", minor
+	return o
+}
+
+func TestRefund(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls []string
+		s := &script{}
+		b := sold(t, s, givingBack(s, &calls, nil))
+		for range 2 { // the second time it is known
+			if err := b.Return(t.Context(), back(2, bridge.Refund, 500)); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		if p := b.journal.get("p2"); p.State != bridge.Approved || p.By != "Olga" || b.journal.notices("p2") != 0 || len(calls) != 1 || calls[0] != "refund 500" {
+			t.Errorf("it is %s, %d notices, the terminal was told %q", p.State, b.journal.notices("p2"), calls)
+		}
+		other := back(2, bridge.Refund, 600)
+		if err := b.Return(t.Context(), other); !refusedAs(err, bridge.Reused) {
+			t.Errorf("other content: %v", err)
+		}
+		if err := b.Return(t.Context(), back(3, bridge.Refund, 751)); !refusedAs(err, bridge.Unfit) || !strings.Contains(err.Error(), "7.50 EUR") {
+			t.Errorf("more than is left: %v", err)
+		}
+		if err := b.Return(t.Context(), back(4, bridge.Void, 1250)); !refusedAs(err, bridge.Unfit) {
+			t.Errorf("a reversal after a refund: %v", err)
+		}
+		if err := b.Return(t.Context(), back(5, bridge.Refund, 750)); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if err := b.Return(t.Context(), back(6, bridge.Refund, 1)); !refusedAs(err, bridge.Unfit) {
+			t.Errorf("when all is back: %v", err)
+		}
+		if err := b.Return(t.Context(), order(7)); err == nil {
+			t.Error("a sale was ordered in the shop")
+		}
+		if len(calls) != 2 || s.paid() != 1 {
+			t.Errorf("the terminal was told %q and sold %d times", calls, s.paid())
+		}
+	})
+}
+
+func TestVoidNamesItsSale(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls []string
+		s := &script{}
+		b := sold(t, s, givingBack(s, &calls, nil))
+		if err := b.Return(t.Context(), back(2, bridge.Void, 1000)); !refusedAs(err, bridge.Unfit) {
+			t.Errorf("a part of it: %v", err)
+		}
+		if err := b.Return(t.Context(), back(2, bridge.Void, 1250)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if len(calls) != 1 || calls[0] != "void T1 1250" || b.journal.get("p2").State != bridge.Approved {
+			t.Errorf("the terminal was told %q, it is %s", calls, b.journal.get("p2").State)
+		}
+	})
+}
+
+// Who cannot give back is not asked to, and nothing is left behind.
+func TestReturnRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := sold(t, &script{})
+		for name, o := range map[string]bridge.Order{"refund": back(2, bridge.Refund, 1), "void": back(3, bridge.Void, 1250)} {
+			if err := b.Return(t.Context(), o); !refusedAs(err, bridge.Unfit) || b.journal.get(o.UUID).State != bridge.None {
+				t.Errorf("%s at a terminal without: %v", name, err)
+			}
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		var calls []string
+		s := &script{}
+		b := sold(t, s, givingBack(s, &calls, nil))
+		for name, change := range map[string]func(*bridge.Order){
+			"no such sale":     func(o *bridge.Order) { o.Sale = "p9" },
+			"another currency": func(o *bridge.Order) { o.Amount.Currency.Code = "CHF" },
+		} {
+			o := back(2, bridge.Refund, 1)
+			change(&o)
+			if err := b.Return(t.Context(), o); !refusedAs(err, bridge.Unfit) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		o := back(2, bridge.Refund, 1)
+		o.Terminal = "bar"
+		if err := b.Return(t.Context(), o); !refusedAs(err, bridge.UnknownTerminal) {
+			t.Errorf("another terminal: %v", err)
+		}
+		b.journal.setFail(failing(false, "returns"))
+		if err := b.Return(t.Context(), back(2, bridge.Refund, 1)); !errors.Is(err, errDisk) {
+			t.Errorf("a journal that cannot be read: %v", err)
+		}
+		b.journal.setFail(nil)
+		if len(calls) != 0 || b.journal.get("p2").State != bridge.None {
+			t.Errorf("the terminal was told %q", calls)
+		}
+	})
+}
+
+// A refund whose conversation breaks off is on hold at once: no record of a sale decides it. What it may have given counts.
+func TestRefundThatBreaksOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls []string
+		s := &script{recover: func(context.Context, terminal.Attempt) (terminal.Result, error) {
+			t.Error("the driver is asked about a refund")
+			return terminal.Result{}, nil
+		}}
+		b := sold(t, s, givingBack(s, &calls, func(_ context.Context, till terminal.Till) (terminal.Result, error) {
+			till.Progress(terminal.Progress{Stage: terminal.Sent})
+			return terminal.Result{}, errors.New("the line is lost")
+		}))
+		if err := b.Return(t.Context(), back(2, bridge.Refund, 1000)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if p := b.journal.get("p2"); p.State != bridge.Held || !strings.Contains(p.Reason, "The line is lost.") {
+			t.Fatalf("it is %s: %s", p.State, p.Reason)
+		}
+		if _, err := b.Accept(t.Context(), order(3)); !refusedAs(err, bridge.Frozen) || !strings.Contains(err.Error(), "refund of 10.00 EUR") {
+			t.Errorf("a sale meanwhile: %v", err)
+		}
+		if err := b.AskAgain(t.Context(), "p2"); err == nil {
+			t.Error("the terminal is asked again about a refund")
+		}
+		if err := b.Resolve(t.Context(), "p2", false, bridge.Person{Name: "Olga", Evidence: "no receipt"}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if p := b.journal.get("p2"); p.State != bridge.Declined || b.journal.notices("p2") != 0 {
+			t.Errorf("it is %s, %d notices", p.State, b.journal.notices("p2"))
+		}
+		ready(t, b)
+	})
+}
+
+// A bridge that dies after a refund was armed holds it; one that dies before begins it where it is young enough.
+func TestRefundAfterARestart(t *testing.T) {
+	for state, want := range map[bridge.State]bridge.State{bridge.Received: bridge.Approved, bridge.Armed: bridge.Held} {
+		synctest.Test(t, func(t *testing.T) {
+			var calls []string
+			s := &script{}
+			b := sold(t, s, givingBack(s, &calls, nil))
+			j := b.journal
+			o := back(2, bridge.Refund, 1000)
+			b.stop()
+			p := bridge.Payment{}
+			for _, e := range []bridge.Event{
+				{Kind: bridge.Accept, At: j.get("p1").Updated, Order: &o, Reference: "R000000002"},
+				{Kind: bridge.Arm, At: j.get("p1").Updated, Driver: "script", Evidence: terminal.C2, Mark: "2"},
+			} {
+				tr, err := bridge.Step(p, e)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := j.Append(t.Context(), tr); err != nil {
+					t.Fatal(err)
+				}
+				if p = tr.After; p.State == state {
+					break
+				}
+			}
+			start(t, j, s, givingBack(s, &calls, nil))
+			synctest.Wait()
+			if got := j.get("p2").State; got != want || len(calls) != map[bridge.State]int{bridge.Received: 1, bridge.Armed: 0}[state] {
+				t.Errorf("died as %s: it is %s, the terminal was told %q", state, got, calls)
+			}
+		})
+	}
+}
