@@ -182,9 +182,19 @@ func (j *Journal) start(ctx context.Context, all []migration) error {
 }
 
 // sound reads a little of every table: enough to find a file that was cut or overwritten before a payment
-// depends on it. Verify is the whole check.
+// depends on it. Verify is the whole check. The first tables are there in every version, the others since one of them.
 func sound(ctx context.Context, db *sql.DB) error {
-	for _, table := range []string{"payment", "entry", "outbox", "terminal", "alarm", "receipt"} {
+	tables := []string{"payment", "entry", "outbox", "terminal", "alarm", "receipt"}
+	err := eachRow(ctx, db, func(rows *sql.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		tables = append(tables, name)
+		return err
+	}, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN ('day_end')")
+	if err != nil {
+		return fmt.Errorf("read the table of contents: %w", err)
+	}
+	for _, table := range tables {
 		for _, order := range []string{"", " DESC"} {
 			whatever := func(*sql.Rows) error { return nil }
 			if err := eachRow(ctx, db, whatever, "SELECT * FROM "+table+" ORDER BY 1"+order+" LIMIT 1"); err != nil {

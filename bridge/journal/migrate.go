@@ -13,6 +13,9 @@ var script1 string
 //go:embed migrations/0002_kinds.sql
 var script2 string
 
+//go:embed migrations/0003_day_end.sql
+var script3 string
+
 // migration brings a journal from the version before it to its own.
 type migration struct {
 	version int
@@ -25,6 +28,7 @@ func migrations() []migration {
 	return []migration{
 		{version: 1, name: "0001_journal.sql", script: script1},
 		{version: 2, name: "0002_kinds.sql", script: script2},
+		{version: 3, name: "0003_day_end.sql", script: script3},
 	}
 }
 

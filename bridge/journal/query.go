@@ -202,8 +202,7 @@ func (r *Reader) List(ctx context.Context, f Filter) ([]Listed, error) {
 	}
 	query := selectPayment + fromPayment
 	if !f.From.IsZero() {
-		// Left alone, SQLite would walk all payments by their id to spare itself sorting the few of a day.
-		query = strings.Replace(query, "FROM payment p", "FROM payment p INDEXED BY payment_received", 1)
+		query = selectPayment + fromByTime
 	}
 	if len(where) > 0 {
 		query += "WHERE " + strings.Join(where, " AND ")

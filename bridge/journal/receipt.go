@@ -48,7 +48,10 @@ func (j *Journal) SaveReceipt(ctx context.Context, uuid string, r terminal.Recei
 }
 
 // receiptBody writes a receipt as it is kept.
-func receiptBody(r terminal.Receipt) ([]byte, error) {
+func receiptBody(r terminal.Receipt) ([]byte, error) { return json.Marshal(trimmed(r)) }
+
+// trimmed is a receipt as it is kept: not too long, and without card numbers.
+func trimmed(r terminal.Receipt) terminal.Receipt {
 	lines := make([]terminal.Line, 0, min(len(r.Lines), maxReceiptBody/8))
 	size := 64
 	for _, l := range r.Lines {
@@ -60,5 +63,5 @@ func receiptBody(r terminal.Receipt) ([]byte, error) {
 		lines = append(lines, l)
 	}
 	r.Lines = lines
-	return json.Marshal(r)
+	return r
 }

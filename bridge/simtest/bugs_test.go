@@ -18,7 +18,7 @@ const (
 
 // bugs are the planted design bugs: mistakes that bridges of this kind have made, or that ours nearly had.
 func bugs() []bug {
-	return append(append(doorBugs(), dialogueBugs()...), append(append(evidenceBugs(), noticeBugs()...), returnBugs()...)...)
+	return append(append(doorBugs(), dialogueBugs()...), append(append(evidenceBugs(), noticeBugs()...), append(returnBugs(), dayBugs()...)...)...)
 }
 
 // doorBugs are mistakes in taking orders.
@@ -127,6 +127,17 @@ func noticeBugs() []bug {
 		{"a person's code is not told", "I3", []change{{inView, "	case p.Person != nil:\n		return p.Person.AuthCode, p.Person.TxnRef\n", ""}}},
 		{"denied where nothing is known", "I2|I8|I4|I14", []change{{inStep, "	p.State, p.Result, p.Reason = Held, &r, why\n	return nil, nil", "	p.State, p.Result, p.Reason, p.Outcome = Declined, &r, why, terminal.Declined\n	return []Effect{Notify}, nil"}}},
 		{"a delivery that was not recorded takes out the next notice", "I4", []change{{inDesk, "	d.take(uuid)\n	p, err", "	p, err"}}},
+	}
+}
+
+// dayBugs are mistakes at the end of the day.
+func dayBugs() []bug {
+	return []bug{
+		{"the day is closed over a payment that is not known", "I9|I16", []change{
+			{"bridge/till/dayend.go", "	case w.hand != nil && w.hand.State.NotKnown():\n", "	case w.hand != nil && w.hand.State.NotKnown() && w.closing == nil && w.session == nil:\n"},
+			{"bridge/till/dayend.go", "	case w.hand != nil:\n", "	case w.hand != nil && w.hand.State.InFlight():\n"},
+			{inWorker, "	case p.State == bridge.Held:\n		w.say(", "	case p.State == bridge.Held && w.closing != nil:\n		w.closesDay(ctx)\n		return 0\n	case p.State == bridge.Held:\n		w.say("},
+		}},
 	}
 }
 

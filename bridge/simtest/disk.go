@@ -3,6 +3,7 @@ package simtest
 import (
 	"context"
 	"errors"
+	"slices"
 	"sort"
 	"time"
 
@@ -18,6 +19,7 @@ type Disk struct {
 	payments map[string]bridge.Payment
 	order    []string
 	owed     map[string]*owing
+	days     []bridge.DayEnd
 	ghost    func() // a failed commit that a restart may find; nil for none
 }
 
@@ -208,6 +210,62 @@ func (s store) Returns(_ context.Context, sale string) (all []bridge.Payment, er
 		for _, uuid := range s.order {
 			if p := s.payments[uuid]; p.Sale == sale {
 				all = append(all, s.view(p))
+			}
+		}
+		return nil
+	})
+	return all, err
+}
+
+func (s store) BeginDayEnd(_ context.Context, e bridge.DayEnd) (bridge.DayEnd, error) {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	err := s.life.do(opNote, s.w.current, "begin end of day", func(f Fault) error {
+		return s.write(f, func() error {
+			e.ID = int64(len(s.days) + 1)
+			s.days = append(s.days, e)
+			return nil
+		})
+	})
+	return e, err
+}
+
+func (s store) EndDayEnd(_ context.Context, e bridge.DayEnd) error {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	return s.life.do(opNote, s.w.current, "end end of day", func(f Fault) error {
+		return s.write(f, func() error {
+			s.days[e.ID-1] = e
+			return nil
+		})
+	})
+}
+
+func (s store) DayEnds(context.Context, string) (all []bridge.DayEnd, err error) {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	err = s.life.do(opRead, s.w.current, "ends of day", func(f Fault) error {
+		if f != None {
+			return errDisk
+		}
+		for _, e := range slices.Backward(s.days) {
+			all = append(all, e)
+		}
+		return nil
+	})
+	return all, err
+}
+
+func (s store) Armed(_ context.Context, _ string, from, to time.Time, limit int) (all []bridge.Payment, err error) {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	err = s.life.do(opRead, s.w.current, "armed", func(f Fault) error {
+		if f != None {
+			return errDisk
+		}
+		for _, uuid := range s.order {
+			if p := s.view(s.payments[uuid]); p.Armed.After(from) && !p.Armed.After(to) && len(all) < limit {
+				all = append(all, p)
 			}
 		}
 		return nil

@@ -140,6 +140,8 @@ func (s *session) send(op Op, c command) error {
 			w.handed(c, s.life)
 		case opAck:
 			w.acknowledging(c, s.life)
+		case opSettle:
+			w.closing()
 		}
 		s.touch(f)
 		switch f {
@@ -334,6 +336,30 @@ func (s *session) carryOut(ctx context.Context, k bridge.Kind, r terminal.Reques
 			return terminal.Result{}, err
 		}
 		till.Progress(terminal.Progress{Stage: terminal.Acknowledged, Text: "card 4111 1111 1111 1111"})
+	}
+}
+
+// Settle has the terminal close its day, which wipes out its last record.
+func (s *session) Settle(ctx context.Context, _ terminal.Till) (terminal.Totals, error) {
+	if err := s.connect(ctx); err != nil {
+		return terminal.Totals{}, err
+	}
+	s.drain()
+	if err := s.send(opSettle, command{}); err != nil {
+		return terminal.Totals{}, err
+	}
+	for {
+		m, err := s.hear(ctx, answerWait)
+		switch {
+		case err != nil:
+			return terminal.Totals{}, err
+		case m.verb == saysBusy:
+			return terminal.Totals{}, terminal.ErrBusy
+		case m.verb == garbled:
+			return terminal.Totals{}, errAnswer
+		case m.verb == saysDone && m.ref == "":
+			return terminal.Totals{}, nil
+		} // anything else is of another time
 	}
 }
 

@@ -24,12 +24,13 @@ const (
 	opPost              // a notice to MGR
 	op202               // the answer to MGR's webhook
 	opActions           // not an operation: what people and things do by themselves
+	opSettle            // the command to close the day
 	opCount
 )
 
 var opWords = [opCount]string{
 	"write of the order", "write of a step", "read of a payment", "read of what is open", "write of a note", "read of what is due",
-	"question for space", "dial", "greeting", "money command", "acknowledgement", "question about the past", "message", "question for the mark", "notice", "202", "",
+	"question for space", "dial", "greeting", "money command", "acknowledgement", "question about the past", "message", "question for the mark", "notice", "202", "", "end of day",
 }
 
 func (o Op) String() string { return opWords[o] }
@@ -94,6 +95,7 @@ const (
 	SettledWrong // by one who does not
 	Suspended    // the PC sleeps
 	Returned     // the owner gives a sale back
+	Closed       // the owner closes the terminal's day from the till
 	faultCount
 )
 
@@ -103,7 +105,7 @@ var faultWords = [faultCount]string{
 	"message delayed", "message late", "message odd", "driver panics", "driver hangs", "mark refused", "terminal loses power",
 	"post reset", "post unheard", "500", "503", "429", "404", "302", "post slow", "202 lost",
 	"manual sale", "terminal in use", "day end", "unplugged", "clean restart", "clock forward", "clock back", "MGR away", "disk broken",
-	"webhook again", "webhook with other content", "two webhooks at once", "MGR forgets", "cancelled", "asked again", "settled", "settled wrongly", "suspended", "given back",
+	"webhook again", "webhook with other content", "two webhooks at once", "MGR forgets", "cancelled", "asked again", "settled", "settled wrongly", "suspended", "given back", "day closed",
 }
 
 func (f Fault) String() string {
@@ -134,12 +136,14 @@ var menus = [opCount][]Fault{
 	opMark: {MarkRefused},
 	opPost: {DieBefore, DieAfter, PostReset, PostUnheard, Post500, Post503, Post429, Post404, Post302, PostSlow},
 	op202:  {DieBefore, DieAfter, Answer202Lost},
+
+	opSettle: {DieBefore, DieAfter, SendFails, SendCut, SendLost, Panic},
 }
 
 // harms tells a fault from what people do in the course of a day, which is not counted as one.
 func (f Fault) harms() bool {
 	switch f {
-	case Repeated, Cancelled, AskedAgain, Settled, Returned:
+	case Repeated, Cancelled, AskedAgain, Settled, Returned, Closed:
 		return false
 	}
 	return f != None

@@ -54,6 +54,14 @@ func (w *World) acknowledging(c command, _ *life) {
 	}
 }
 
+// closing is the moment at which the terminal is told to close its day: what it knows of the last payment goes with that.
+func (w *World) closing() {
+	w.point("the day was closed from the till")
+	if p := w.frozenBy(""); p != nil {
+		w.fail(p, "I9", "the terminal's day is closed while it is bound to the payment")
+	}
+}
+
 // heard is a message that reached the driver.
 func (w *World) heard(p *pay, m message) {
 	if p != nil && m.verb != garbled && m.verb != saysOdd && m.verb != saysHi && m.verb != saysTaken {

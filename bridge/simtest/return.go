@@ -44,6 +44,18 @@ func (s *story) writeReturns(sales []*pay) {
 	}
 }
 
+// writeClosings puts ends of day from the till into the script of a part of the stories.
+func (s *story) writeClosings() {
+	d := &dice{seed: mix(s.seed, 11)}
+	s.scheduled = d.chance(10)
+	if !d.chance(15) {
+		return
+	}
+	for range 1 + d.below(3) {
+		s.at(d.between(5*time.Second, 4*time.Minute), Closed, s.pays[0], 0)
+	}
+}
+
 // giveBack orders a return, as the owner does at the counter screen.
 func (s *story) giveBack(p *pay) {
 	w, l := s.World, s.life

@@ -94,6 +94,7 @@ func (s *story) write() {
 		at += d.between(2*time.Second, 90*time.Second)
 	}
 	s.writeReturns(sales)
+	s.writeClosings()
 }
 
 // others are what happens beside a payment.

@@ -126,6 +126,8 @@ func (s *story) do(a act) {
 		_ = w.life.desk.AskAgain(w.life.ctx, a.pay.order.UUID)
 	case Returned:
 		s.giveBack(a.pay)
+	case Closed:
+		_ = w.life.desk.EndDay(w.life.ctx, "counter", "Olga")
 	case Settled, SettledWrong:
 		s.settle(a.what == SettledWrong)
 	case CleanRestart:

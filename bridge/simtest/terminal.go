@@ -252,6 +252,9 @@ func (t *Terminal) hears(op Op, c command) {
 		t.acknowledged(c.ref)
 	case t.now != nil:
 		t.push(message{at: now, verb: saysBusy})
+	case op == opSettle:
+		t.dayEnd()
+		t.push(message{at: now, verb: saysDone})
 	case c.ref != "":
 		t.query(c.ref)
 	default:

@@ -70,6 +70,7 @@ type World struct {
 	calm      bool   // no more faults
 	calmed    chan struct{}
 	diskUntil time.Time // every write fails until then
+	scheduled bool      // the terminal's day is closed by the clock, too
 	slow      bool      // the clock may be set back, and the terminal is one whose record is compared by the clock
 	ops       int
 	instant   time.Time // with counts, tells operations of one instant apart

@@ -55,6 +55,8 @@ type Terminal struct {
 	Options  any // as Driver.Open takes it
 	Currency terminal.Currency
 	MaxMinor int64  // the shop's own limit in minor units; 0 for none
+	// Schedule is when its end of day runs by itself; nil for never.
+	Schedule *Schedule
 	Line     string // the port, in words for people
 	Link     terminal.LinkKind
 	Dial     func(context.Context) (terminal.Port, error)

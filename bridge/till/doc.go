@@ -26,6 +26,7 @@ type Journal interface {
 	Returns(ctx context.Context, sale string) ([]bridge.Payment, error)
 	Marks
 	Outbox
+	DayEnds
 }
 
 // Marks keeps each terminal's last sequence as it was read, and lends space to receipts.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ type memory struct {
 	payments map[string]bridge.Payment
 	order    []string
 	owed     map[string]int // notices, by uuid
+	days     []bridge.DayEnd
 	events   []string
 	fail     func(op string) (err error, kept bool)
 }
@@ -95,6 +97,46 @@ func (m *memory) Returns(_ context.Context, sale string) (all []bridge.Payment, 
 	err = m.do("returns", func() error {
 		for _, id := range m.order {
 			if p := m.payments[id]; p.Sale == sale {
+				all = append(all, p)
+			}
+		}
+		return nil
+	})
+	return all, err
+}
+
+func (m *memory) BeginDayEnd(_ context.Context, d bridge.DayEnd) (bridge.DayEnd, error) {
+	err := m.do("begin day end", func() error {
+		d.ID = int64(len(m.days) + 1)
+		m.days = append(m.days, d)
+		return nil
+	})
+	return d, err
+}
+
+func (m *memory) EndDayEnd(_ context.Context, d bridge.DayEnd) error {
+	return m.do("end day end", func() error {
+		m.days[d.ID-1] = d
+		return nil
+	})
+}
+
+func (m *memory) DayEnds(_ context.Context, name string) (all []bridge.DayEnd, err error) {
+	err = m.do("day ends", func() error {
+		for _, d := range slices.Backward(m.days) {
+			if d.Terminal == name {
+				all = append(all, d)
+			}
+		}
+		return nil
+	})
+	return all, err
+}
+
+func (m *memory) Armed(_ context.Context, name string, from, to time.Time, limit int) (all []bridge.Payment, err error) {
+	err = m.do("armed", func() error {
+		for _, id := range m.order {
+			if p := m.payments[id]; p.Terminal == name && p.Armed.After(from) && !p.Armed.After(to) && !p.Armed.IsZero() && len(all) < limit {
 				all = append(all, p)
 			}
 		}

@@ -48,12 +48,18 @@ func (l *lent) Progress(p terminal.Progress) {
 	if err != nil {
 		l.w.log.Warn("record progress", "stage", p.Stage.String(), "error", err)
 	}
-	if p.Text != "" {
-		l.w.mu.Lock()
-		l.w.progress = terminal.MaskCardNumbers(p.Text)
-		l.w.mu.Unlock()
-		l.w.desk.hooks.Changed()
+	l.w.tell(p.Text)
+}
+
+// tell shows a text of the terminal's, where there is one.
+func (w *worker) tell(text string) {
+	if text == "" {
+		return
 	}
+	w.mu.Lock()
+	w.progress = terminal.MaskCardNumbers(text)
+	w.mu.Unlock()
+	w.desk.hooks.Changed()
 }
 
 // Receipt keeps a receipt beside the payment.

@@ -32,6 +32,7 @@ type worker struct {
 	progress string
 	session  terminal.Session
 	stale    bool               // the line is to be opened anew
+	closing  *string            // who wants the end of day, empty for the clock; nil for nobody
 	question *question          // what the driver asks a person; nil for nothing
 	wake     context.CancelFunc // ends the dialogue that is under way; nil where there is none
 
@@ -40,6 +41,7 @@ type worker struct {
 	lease  *lease          // the lines of the session
 	stuck  <-chan struct{} // closed when the driver's call that was left behind has come back; nil for none
 	failed int             // attempts to open in a row that failed
+	tried  time.Time       // when the last end of day was tried, as far as is known
 }
 
 func newWorker(d *Desk, t Terminal) *worker {
@@ -88,6 +90,8 @@ func (w *worker) refusal(o bridge.Order) error {
 			w.hand.Kind.Noun(), w.hand.Amount, w.hand.Received.Local().Format("15:04"))
 	case w.hand != nil:
 		return bridge.Refuse(bridge.Busy, "The card terminal is busy with a %s of %s. Wait for it to end, then try again.", w.hand.Kind.Noun(), w.hand.Amount)
+	case w.closing != nil:
+		return bridge.Refuse(bridge.Busy, "The card terminal runs its end of day, which takes some minutes. Wait for it to end, then try again.")
 	case w.health == bridge.Connecting || w.health == bridge.Gone:
 		return bridge.Refuse(bridge.Unplugged, "The card terminal cannot be reached: %s Nothing was charged.", w.text)
 	case o.Kind == bridge.Sale && w.MaxMinor > 0 && o.Amount.Minor > w.MaxMinor:
@@ -142,8 +146,10 @@ func (w *worker) status() bridge.TerminalStatus {
 	defer w.mu.Unlock()
 	s := bridge.TerminalStatus{
 		Name: w.Name, Driver: w.Driver.Title, Line: w.Line, Currency: w.Currency,
-		Health: w.health, Text: w.text, Since: w.since, Progress: w.progress,
+		Health: w.health, Text: w.text, Since: w.since, Progress: w.progress, Closing: w.closing != nil,
 	}
+	_, s.CanClose = w.session.(terminal.Settler)
+	s.CanRefund, s.CanVoid = w.can(bridge.Refund), w.can(bridge.Void)
 	if w.hand != nil {
 		p := *w.hand
 		s.Payment = &p
@@ -160,7 +166,7 @@ func (w *worker) status() bridge.TerminalStatus {
 func (w *worker) engaged() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.hand != nil && !w.hand.State.NotKnown()
+	return w.closing != nil || w.hand != nil && !w.hand.State.NotKnown()
 }
 
 // prod wakes the run goroutine.
@@ -245,6 +251,7 @@ func (w *worker) release(p bridge.Payment) {
 // idle keeps the line open so that the next payment finds it ready.
 func (w *worker) idle(ctx context.Context) time.Duration {
 	if err := w.open(ctx); err != nil {
+		w.notClosed(ctx, err)
 		return backoff(w.failed, 3*time.Second)
 	}
 	if !w.mark.Known() {
@@ -253,7 +260,13 @@ func (w *worker) idle(ctx context.Context) time.Duration {
 			return backoff(w.failed, 3*time.Second)
 		}
 	}
+	if w.closesDay(ctx) {
+		return 0
+	}
 	w.say(bridge.Ready, "Ready for a payment.")
+	if w.Schedule != nil {
+		return clockEvery
+	}
 	return forever
 }
 
