@@ -25,7 +25,9 @@ type DayEnd struct {
 }
 
 // Told tells whether the terminal told sums.
-func (d DayEnd) Told() bool { return d.Closed && (d.Totals.TotalMinor != 0 || len(d.Totals.Groups) > 0) }
+func (d DayEnd) Told() bool {
+	return d.Closed && (d.Totals.TotalMinor != 0 || len(d.Totals.Groups) > 0)
+}
 
 // Tally is what the journal has of a terminal between two moments.
 type Tally struct {

@@ -81,7 +81,9 @@ func TestCompare(t *testing.T) {
 		},
 		"no sums": {terminal.Totals{Text: "done"}, nil, false, "no sums"},
 		"a hold explains it": {
-			terminal.Totals{TotalMinor: 1750}, []Payment{changed(inState(Held), func(p *Payment) { p.UUID, p.Amount.Minor = "held", 250 })}, false,
+			terminal.Totals{TotalMinor: 1750},
+			[]Payment{changed(inState(Held), func(p *Payment) { p.UUID, p.Amount.Minor = "held", 250 })},
+			false,
 			"sum +250, perhaps missing held, unknown held",
 		},
 		"not delivered": {

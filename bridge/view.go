@@ -19,11 +19,11 @@ type TerminalStatus struct {
 	Payment   *Payment // the payment in hand, nil when there is none
 	Progress  string   // the terminal's last text in that payment
 	CanCancel bool
-	Closing   bool      // its end of day is under way, or about to be
+	Closing   bool // its end of day is under way, or about to be
 
 	CanClose, CanRefund, CanVoid bool // what it does at the till's wish, as far as it is reached
 
-	Question  *Question // what the terminal's driver asks a person; nil while it asks nothing
+	Question *Question // what the terminal's driver asks a person; nil while it asks nothing
 }
 
 // Question is a question of a terminal's driver that waits for a person's answer.

@@ -69,7 +69,7 @@ func home(key string) string {
 		return "mgr"
 	case "username":
 		return "mgr.basic_auth"
-	case "driver", "port", "currency", "amount_unit", "max_amount", "options":
+	case "driver", "port", "currency", "amount_unit", "max_amount", "day_end", "options":
 		return "a terminal"
 	case "serial", "tcp", "usb", "serial_number", "usb_path", "baud", "data_bits", "parity", "stop_bits":
 		return "a terminal's port"

@@ -95,6 +95,9 @@ func (o *zvtOptions) Validate() error {
 	return errors.Join(all...)
 }
 
+// plain is a session that can only pay.
+type plain struct{ terminal.Session }
+
 func drivers() []terminal.Driver {
 	serial := terminal.LineDefaults{Baud: 9600, DataBits: 8, Parity: "none", StopBits: "2", TCPPort: 20007}
 	return []terminal.Driver{
@@ -102,6 +105,7 @@ func drivers() []terminal.Driver {
 			return &zvtOptions{Password: "000000", ConfigByte: 0xBE, CharacterSet: "cp437", Receipts: true}
 		}},
 		{Name: "manual"},
+		{Name: "plain", Kinds: []terminal.Session{plain{}}},
 		{Name: "telium", Line: terminal.LineDefaults{Baud: 9600, DataBits: 7, Parity: "even", StopBits: "1"}},
 		{Name: "linkly", Line: terminal.LineDefaults{TCPPort: 2011}},
 	}

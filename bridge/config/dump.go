@@ -57,6 +57,9 @@ func (s Settings) String() string {
 		if t.MaxAmount.Minor > 0 {
 			line(2, "max_amount", "%q", t.MaxAmount.Decimal())
 		}
+		if t.DayEnd != nil {
+			line(2, "day_end", "%q", t.DayEnd)
+		}
 		if t.Options != nil {
 			line(2, "options", "%s", flow(reflect.ValueOf(t.Options), false))
 		}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -91,10 +92,17 @@ type Terminal struct {
 	AmountUnit AmountUnit
 	// MaxAmount is the largest payment that the shop allows; Minor is 0 where it set no limit.
 	MaxAmount terminal.Amount
+	// DayEnd is when the terminal's end of day runs by itself; nil for never.
+	DayEnd *TimeOfDay
 	// Options is what the driver's Options function returned, with the file's values in it; nil where the
 	// driver has none. It may hold secrets, so that it is in no JSON.
 	Options any `json:"-"`
 }
+
+// TimeOfDay is a time by this computer's clock.
+type TimeOfDay struct{ Hour, Minute int }
+
+func (t TimeOfDay) String() string { return fmt.Sprintf("%02d:%02d", t.Hour, t.Minute) }
 
 // Port is the line to a terminal: a serial port by its name, one by its USB device, or a TCP address.
 type Port struct {

@@ -42,7 +42,7 @@ func (r *reader) terminals(top *block, s *Settings) {
 		if !terminalName.MatchString(name) {
 			r.fail(all.fields[name].key, all.sub(name), "this is not a name for a terminal", "1 to 32 of a-z, 0-9 and hyphen"+nameLike(name))
 		}
-		b, ok := all.open(name, []string{"driver", "port", "currency", "amount_unit", "max_amount", "options"})
+		b, ok := all.open(name, []string{"driver", "port", "currency", "amount_unit", "max_amount", "day_end", "options"})
 		if !ok {
 			continue
 		}
@@ -126,7 +126,40 @@ func (b *block) terminal(name string) Terminal {
 	if t.Currency, ok = b.currency("currency"); ok {
 		t.MaxAmount = b.amount("max_amount", t.Currency)
 	}
+	t.DayEnd = b.timeOfDay("day_end")
+	if t.DayEnd != nil && known && !closes(driver) {
+		b.fail("day_end", "the driver "+driver.Name+" cannot run a terminal's end of day", "take the line out: its end of day is run at the terminal's own keys")
+	}
 	return t
+}
+
+// closes tells whether some terminal of a driver can be told to end its day; true where the driver does not say.
+func closes(d terminal.Driver) bool {
+	for _, s := range d.Kinds {
+		if _, can := s.(terminal.Settler); can {
+			return true
+		}
+	}
+	return len(d.Kinds) == 0
+}
+
+var clockTime = regexp.MustCompile(`^([01][0-9]|2[0-3]):([0-5][0-9])$`)
+
+// timeOfDay reads a time by the clock, "23:30"; nil where there is none.
+func (b *block) timeOfDay(key string) *TimeOfDay {
+	const form = `a time of day between "00:00" and "23:59"`
+	text, ok := b.word(key, form)
+	if !ok {
+		return nil
+	}
+	m := clockTime.FindStringSubmatch(text)
+	if m == nil {
+		b.fail(key, b.show(key, text)+" is not a time of day", form)
+		return nil
+	}
+	hour, _ := strconv.Atoi(m[1]) // digits, by the expression
+	minute, _ := strconv.Atoi(m[2])
+	return &TimeOfDay{Hour: hour, Minute: minute}
 }
 
 func (b *block) driver() (terminal.Driver, bool) {

@@ -124,7 +124,12 @@ func (h *house) terminal(t config.Terminal) (till.Terminal, error) {
 		i := &identity{journal: h.journal, name: t.Name, changed: h.changed}
 		w := newWire(t.Name, d, c.Kind(), h.o.Trace, i)
 		h.wires[t.Name] = w
+		var schedule *till.Schedule
+		if t.DayEnd != nil {
+			schedule = &till.Schedule{Hour: t.DayEnd.Hour, Minute: t.DayEnd.Minute}
+		}
 		return till.Terminal{
+			Schedule: schedule,
 			Name: t.Name, Driver: w.driver(d.With(t.Options)), Options: t.Options, Currency: t.Currency, MaxMinor: t.MaxAmount.Minor,
 			Line: c.String(), Link: c.Kind(), Dial: w.dial(opener.Open), Watch: opener.Watch, Identify: i.check,
 		}, nil

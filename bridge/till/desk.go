@@ -54,7 +54,7 @@ type Terminal struct {
 	Driver   terminal.Driver
 	Options  any // as Driver.Open takes it
 	Currency terminal.Currency
-	MaxMinor int64  // the shop's own limit in minor units; 0 for none
+	MaxMinor int64 // the shop's own limit in minor units; 0 for none
 	// Schedule is when its end of day runs by itself; nil for never.
 	Schedule *Schedule
 	Line     string // the port, in words for people
