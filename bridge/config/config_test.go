@@ -171,7 +171,8 @@ func TestDefaults(t *testing.T) {
 	eur := terminal.Currency{Code: "EUR", Numeric: 978, Digits: 2}
 	want := &Settings{
 		File: "/etc/tillbridge/config.yaml", Listen: "127.0.0.1:8473", Counter: "127.0.0.1:8474",
-		Journal: "/var/lib/tillbridge/journal.db", CounterPasswordFile: "/var/lib/tillbridge/counter-password", APITokenFile: "/var/lib/tillbridge/api-token",
+		Journal: "/var/lib/tillbridge/journal.db", CounterPasswordFile: "/var/lib/tillbridge/counter-password",
+		OwnerPasswordFile: "/var/lib/tillbridge/owner-password", APITokenFile: "/var/lib/tillbridge/api-token",
 		QueueLimit: time.Minute,
 		MGR: MGR{
 			Passcode: goodPass, PasscodeFrom: "TILLBRIDGE_PASSCODE",

@@ -103,6 +103,10 @@ func (r *reader) settings(root *yaml.Node, s *Settings) {
 	if path, ok := top.file("counter_password_file"); ok {
 		s.CounterPasswordFile = path
 	}
+	s.OwnerPasswordFile = r.paths.beside(s.CounterPasswordFile, "owner-password")
+	if s.CounterPasswordFile == s.OwnerPasswordFile {
+		top.fail("counter_password_file", "this is the owner's password", "name another file")
+	}
 	if s.CounterPasswordFile == s.Journal {
 		top.fail("counter_password_file", "this is the journal", "name another file")
 	}

@@ -39,6 +39,8 @@ type Settings struct {
 	QueueLimit time.Duration
 	// CounterPasswordFile holds the counter screen's password. It need not exist yet.
 	CounterPasswordFile string
+	// OwnerPasswordFile holds the password with which the screen opens to the owner. It lies beside the other, and need not exist yet.
+	OwnerPasswordFile string
 	// APITokenFile holds the token that opens what the API reads. It lies beside the journal, and need not exist yet.
 	APITokenFile string
 	LogLevel     slog.Level
@@ -192,5 +194,6 @@ func defaults(file string, env Env) *Settings {
 		QueueLimit: DefaultQueueLimit,
 	}
 	s.CounterPasswordFile, s.APITokenFile = p.beside(s.Journal, "counter-password"), p.beside(s.Journal, "api-token")
+	s.OwnerPasswordFile = p.beside(s.CounterPasswordFile, "owner-password")
 	return s
 }

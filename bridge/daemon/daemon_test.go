@@ -321,27 +321,6 @@ func (s *shop) alarms() []journal.Alarm {
 	return all
 }
 
-func TestPasswords(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "password")
-	first, made, err := secretFile(path, "the password")
-	if err != nil || !made || len(first) != 19 {
-		t.Fatalf("%q %t %v", first, made, err)
-	}
-	second, made, err := secretFile(path, "the password")
-	if err != nil || made || second != first {
-		t.Errorf("read back %q %t %v, made %q", second, made, err, first)
-	}
-	if err := os.WriteFile(path, []byte(" \n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := secretFile(path, "the password"); err == nil {
-		t.Error("an empty password was taken")
-	}
-	if _, _, err := secretFile(filepath.Join(path, "below"), "the password"); err == nil {
-		t.Error("a password file below a file was made")
-	}
-}
-
 func TestLimitedListener(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

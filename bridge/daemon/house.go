@@ -8,11 +8,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
 	"tillbridge/bridge"
+	"tillbridge/bridge/access"
 	"tillbridge/bridge/config"
 	"tillbridge/bridge/counter"
 	"tillbridge/bridge/health"
@@ -130,7 +132,7 @@ func (h *house) terminal(t config.Terminal) (till.Terminal, error) {
 		}
 		return till.Terminal{
 			Schedule: schedule,
-			Name: t.Name, Driver: w.driver(d.With(t.Options)), Options: t.Options, Currency: t.Currency, MaxMinor: t.MaxAmount.Minor,
+			Name:     t.Name, Driver: w.driver(d.With(t.Options)), Options: t.Options, Currency: t.Currency, MaxMinor: t.MaxAmount.Minor,
 			Line: c.String(), Link: c.Kind(), Dial: w.dial(opener.Open), Watch: opener.Watch, Identify: i.check,
 		}, nil
 	}
@@ -140,26 +142,25 @@ func (h *house) terminal(t config.Terminal) (till.Terminal, error) {
 // buildCounter makes the counter screen, with a password and a token at the first start.
 func (h *house) buildCounter() error {
 	s := h.settings
-	secrets := map[string]string{}
-	for path, what := range map[string]string{s.CounterPasswordFile: "the counter screen's password", s.APITokenFile: "the API's token"} {
-		secret, made, err := secretFile(path, what)
-		if err != nil {
-			return err
-		}
-		if made {
-			h.o.Log.Info(what+" was made", "file", path)
-		}
-		secrets[path] = secret
+	passwords, made, err := access.Open(s.CounterPasswordFile, s.OwnerPasswordFile)
+	if err != nil {
+		return err
+	}
+	for _, r := range made {
+		h.o.Log.Info("the counter screen's password was made", "for", r.String(), "folder", filepath.Dir(s.CounterPasswordFile))
+	}
+	token, _, err := access.Secret(s.APITokenFile, "the API's token")
+	if err != nil {
+		return err
 	}
 	h.local = health.NewDoor(h.facts, h.traces)
 	c := counter.Config{
-		Password: secrets[s.CounterPasswordFile], Token: secrets[s.APITokenFile], Hosts: s.AllowedHosts, SettingsError: h.trouble, Exposed: s.Exposed(), Version: h.o.Version, Log: h.o.Log,
+		Check: func(password string) bool { return passwords.Role(password) != access.Nobody }, Token: token, Hosts: s.AllowedHosts, SettingsError: h.trouble, Exposed: s.Exposed(), Version: h.o.Version, Log: h.o.Log,
 		Health: h.health, Local: h.local,
 	}
 	for _, w := range s.Warnings {
 		c.Warnings = append(c.Warnings, w.Error())
 	}
-	var err error
 	h.counter, err = counter.New(c, book{h.journal}, acts{h.desk, h.journal})
 	return err
 }

@@ -85,7 +85,8 @@ func checkFiles(_ context.Context, x *exam) []Finding {
 	if s.TLS != nil {
 		list = append(list, readable{s.TLS.Key, "the key of the certificate"})
 	}
-	list = append(list, readable{s.CounterPasswordFile, "the counter screen's password"}, readable{s.APITokenFile, "the API's token"},
+	list = append(list, readable{s.CounterPasswordFile, "the counter screen's password"}, readable{s.OwnerPasswordFile, "the owner's password"},
+		readable{s.APITokenFile, "the API's token"},
 		readable{s.Journal, "the journal"}, readable{s.Journal + "-wal", "the journal's log"}, readable{health.FileName(s.Journal), "the way to the running bridge"})
 	if x.OS == "windows" {
 		return []Finding{{

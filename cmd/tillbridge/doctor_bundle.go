@@ -79,7 +79,7 @@ func (p *program) secrets(e *examination) []string {
 		}
 	}
 	s := e.shop.Settings
-	all = append(all, s.MGR.Passcode.Reveal(), p.secretsOf(s.CounterPasswordFile), p.secretsOf(s.APITokenFile), health.Key(s.Journal))
+	all = append(all, s.MGR.Passcode.Reveal(), p.secretsOf(s.CounterPasswordFile), p.secretsOf(s.OwnerPasswordFile), p.secretsOf(s.APITokenFile), health.Key(s.Journal))
 	if a := s.MGR.BasicAuth; a != nil {
 		pair := a.Username + ":" + a.Password.Reveal()
 		all = append(all, a.Password.Reveal(), pair, base64.StdEncoding.EncodeToString([]byte(pair)))

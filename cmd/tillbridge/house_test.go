@@ -70,6 +70,7 @@ var homes = map[string][]string{
 	"github.com/spf13/cobra":             {"tillbridge/cmd/tillbridge"},
 	"gopkg.in/natefinch/lumberjack.v2":   {"tillbridge/bridge/osservice"},
 	"github.com/VictoriaMetrics/metrics": {"tillbridge/bridge/counter"},
+	"golang.org/x/crypto":                {"tillbridge/bridge/access"},
 }
 
 // battery is the one package outside of tests that imports testing, as testing/fstest does: the tests of all drivers share it,

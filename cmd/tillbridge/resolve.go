@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tillbridge/bridge"
+	"tillbridge/bridge/access"
 	"tillbridge/bridge/config"
 	"tillbridge/bridge/journal"
 	"tillbridge/bridge/till"
@@ -77,9 +78,9 @@ func (p *program) resolve(ctx context.Context, s *config.Settings, uuid string, 
 
 // askDaemon settles a payment through the counter screen's door.
 func (p *program) askDaemon(ctx context.Context, s *config.Settings, uuid string, approved bool, who bridge.Person) error {
-	password, err := os.ReadFile(s.CounterPasswordFile)
+	password, err := p.counterPassword(s)
 	if err != nil {
-		return fmt.Errorf("read the counter screen's password: %w", err)
+		return err
 	}
 	client, base, err := counterClient(s)
 	if err != nil {
@@ -99,7 +100,7 @@ func (p *program) askDaemon(ctx context.Context, s *config.Settings, uuid string
 	if err != nil {
 		return err
 	}
-	r.SetBasicAuth("tillbridge", strings.TrimSpace(string(password)))
+	r.SetBasicAuth("tillbridge", password)
 	r.Header.Set("Content-Type", "application/json")
 	answer, err := client.Do(r)
 	if err != nil {
@@ -117,6 +118,22 @@ func (p *program) askDaemon(ctx context.Context, s *config.Settings, uuid string
 		said.Error = answer.Status
 	}
 	return fmt.Errorf("the running bridge says: %s", said.Error)
+}
+
+// counterPassword is the password of the counter screen: TILLBRIDGE_COUNTER_PASSWORD, or what its file holds.
+func (p *program) counterPassword(s *config.Settings) (string, error) {
+	if v, ok := p.env.LookupEnv("TILLBRIDGE_COUNTER_PASSWORD"); ok {
+		return v, nil
+	}
+	b, err := os.ReadFile(s.CounterPasswordFile)
+	if err != nil {
+		return "", fmt.Errorf("read the counter screen's password: %w", err)
+	}
+	password := strings.TrimSpace(string(b))
+	if access.Hidden(password) {
+		return "", errors.New("the counter screen's password was changed, and its file holds a digest from which it cannot be read: give the password in the environment as TILLBRIDGE_COUNTER_PASSWORD, or use the counter screen")
+	}
+	return password, nil
 }
 
 // counterClient speaks to the counter screen on this machine.

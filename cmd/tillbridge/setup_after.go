@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -222,7 +223,7 @@ func (w *wizard) tell(context.Context) error {
 	if passcode == w.fresh {
 		w.say("The passcode is not shown again; it is in " + w.draft.passcodeFile + ".")
 	}
-	w.say(fmt.Sprintf("The counter screen is %s://%s. Its password is in %s, which the bridge makes at its first start.", scheme, s.Counter, s.CounterPasswordFile))
+	w.say(fmt.Sprintf("The counter screen is %s://%s. The clerk's password is in %s, the owner's in %s beside it, which the bridge makes at its first start.", scheme, s.Counter, s.CounterPasswordFile, filepath.Base(s.OwnerPasswordFile)))
 	w.say("\nThen take a payment of " + smallAmount(w.draft.currency).String() + " in MGR with a card of your own, look for it on the counter screen, and void it at the terminal. If it goes on hold, do not take it again: the counter screen says what to do.")
 	return nil
 }

@@ -264,7 +264,7 @@ func (w *wizard) strayed(now *config.Settings) string {
 	a, b := *w.was, *now
 	a.Warnings, b.Warnings, a.Terminals, b.Terminals = nil, nil, nil, nil
 	if a.Listen, a.Counter = d.listen, d.counter; d.journal != "" {
-		a.Journal, a.CounterPasswordFile, a.APITokenFile = b.Journal, b.CounterPasswordFile, b.APITokenFile
+		a.Journal, a.CounterPasswordFile, a.OwnerPasswordFile, a.APITokenFile = b.Journal, b.CounterPasswordFile, b.OwnerPasswordFile, b.APITokenFile
 	}
 	if !reflect.DeepEqual(a, b) {
 		return "something else would have changed too"
