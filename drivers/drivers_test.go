@@ -37,8 +37,11 @@ func TestDriversTellOfThemselves(t *testing.T) {
 		if (d.Kinds == nil) != (d.Name == "process") {
 			t.Errorf("%s: Kinds %v; only process leaves it to somebody else's program what it can", d.Name, d.Kinds)
 		}
-		if (d.Known != "") != (d.Simulate != nil) {
+		if (d.Known == "") != d.Line.None() {
 			t.Errorf("%s: Known is %q", d.Name, d.Known)
+		}
+		if (d.Simulate == nil) != (d.Name == "process") {
+			t.Errorf("%s: has a simulated terminal: %t; only process leaves it to somebody else's program", d.Name, d.Simulate != nil)
 		}
 	}
 }

@@ -69,6 +69,9 @@ type LineDefaults struct {
 	Listens  bool   // the till listens on TCPPort, and the terminal dials it
 }
 
+// None tells whether the driver uses no line.
+func (l LineDefaults) None() bool { return l.Baud == 0 && l.TCPPort == 0 }
+
 // Driver is one protocol, as a value: no registration, no package state.
 type Driver struct {
 	Name     string // as written in the settings, "zvt"
@@ -82,7 +85,7 @@ type Driver struct {
 	// An error means that there is no session, the line is closed and nothing is owed.
 	Open func(ctx context.Context, e Env, options any) (Session, error)
 	// Simulate makes the terminal's side, which shares no code with the driver above the frame bricks. Nil where
-	// there is nothing to simulate: a terminal without a connection, a program of somebody else's.
+	// there is nothing to simulate: a program of somebody else's.
 	Simulate func(SimulatorOptions) (Simulator, error)
 
 	// Kinds is a session of each kind that Open gives, with no terminal behind it, so that Abilities tells what the driver can do

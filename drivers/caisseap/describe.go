@@ -27,7 +27,7 @@ func describeText(b []byte) string {
 		var fields []string
 		for _, f := range a.fields {
 			if strings.Contains(told, " "+f.tag+" ") && len(f.value) <= 32 {
-				fields = append(fields, f.tag+"="+terminal.MaskCardNumbers(printable(f.value)))
+				fields = append(fields, f.tag+"="+terminal.MaskCardNumbers(wire.OneLine(f.value)))
 			} else {
 				fields = append(fields, fmt.Sprintf("%s(%d)", f.tag, len(f.value)))
 			}

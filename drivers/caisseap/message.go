@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/wire"
 )
 
 // field is one field of a text: two characters of tag, three digits of length, the value (caisse-ap sheet 2).
@@ -88,14 +88,11 @@ func parse(b []byte) (all []answer, err error) {
 			return all, errMore
 		}
 		tag := string(b[:2])
-		if strings.Trim(tag, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != "" || strings.Trim(string(b[2:5]), "0123456789") != "" {
-			return all, errText
-		}
-		n, err := strconv.Atoi(string(b[2:5]))
+		n, ok := wire.Number(string(b[2:5]), 3)
 		switch {
-		case err != nil:
+		case !ok || strings.Trim(tag, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != "":
 			return all, errText
-		case len(b) < 5+n:
+		case len(b) < 5+int(n):
 			return all, errMore
 		}
 		if tag == "CZ" || len(all) == 0 {
@@ -137,21 +134,17 @@ func (a answer) reason() string {
 
 // minor is CB, what was really paid.
 func (a answer) minor() (int64, bool) {
-	text, there, twice := a.get("CB")
-	if !there || twice || text == "" || len(text) > 18 || strings.Trim(text, "0123456789") != "" {
-		return 0, false
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	return n, err == nil
+	text, _, twice := a.get("CB")
+	n, ok := wire.Number(text, 18)
+	return n, ok && !twice
 }
 
 // last4 is the card number's last four digits.
 func (a answer) last4() string {
-	pan := a.value("AA")
-	if len(pan) < 8 || strings.Trim(pan[len(pan)-4:], "0123456789") != "" {
-		return ""
+	if pan := a.value("AA"); len(pan) >= 8 {
+		return wire.LastFour(pan)
 	}
-	return pan[len(pan)-4:]
+	return ""
 }
 
 // mask is the text with neither card number nor expiry nor ticket.
@@ -172,9 +165,4 @@ func (a answer) mask() []byte {
 		b = appendField(b, f.tag, v)
 	}
 	return b
-}
-
-// printable is a text without what would break a line or a file.
-func printable(s string) string {
-	return strings.Join(strings.FieldsFunc(s, func(c rune) bool { return c <= ' ' || c == 0x7F || c == 0xFFFD }), " ")
 }

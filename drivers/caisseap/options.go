@@ -3,8 +3,9 @@ package caisseap
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
+
+	"tillbridge/terminal/wire"
 )
 
 // Options are the driver's own settings. NewOptions fills in the defaults.
@@ -46,7 +47,7 @@ func (o *Options) Validate() error {
 	if o.Version != "0300" && o.Version != "0310" && o.Version != "0320" {
 		wrong = append(wrong, fmt.Errorf("version: %q is not known; write \"0300\", \"0310\" or \"0320\" in quotes", o.Version))
 	}
-	if len(o.ProtocolID) != 12 || strings.Trim(o.ProtocolID, "0123456789") != "" {
+	if len(o.ProtocolID) != 12 || !wire.IsDigits(o.ProtocolID) {
 		wrong = append(wrong, errors.New("protocol_id: it has twelve digits; write them in quotes, such as \"012345678901\""))
 	}
 	if o.PaymentTimeout < resultWait || o.PaymentTimeout > time.Hour {

@@ -35,10 +35,9 @@ type dialogue struct {
 	q      request
 	r      terminal.Request
 	till   terminal.Till
+	order  *link.Delivery // on a serial line
 	sent   bool
-	seen   bool // the result was recorded
 	result *terminal.Result
-	odd    string // why an answer that came is not taken for this payment's
 }
 
 func (s *session) charge(ctx context.Context, action string, r terminal.Request, till terminal.Till) (terminal.Result, error) {
@@ -75,12 +74,15 @@ func (s *session) charge(ctx context.Context, action string, r terminal.Request,
 			s.drop()
 		}
 		return notSent(err)
+	case errors.Is(err, link.ErrNotTaken):
+		s.held.Undecided(false)
+		return link.NotTaken(), nil
 	case err != nil:
 		s.drop()
 		return terminal.Result{}, err
 	}
 	s.held.Undecided(d.result.Outcome == terminal.Unknown)
-	if s.line != nil && d.seen {
+	if s.line != nil {
 		till.Progress(terminal.Progress{Stage: terminal.Acknowledged})
 	}
 	return *d.result, nil
@@ -90,63 +92,21 @@ func (d *dialogue) leaving() {
 	d.sent = true
 	d.s.late = nil
 	d.s.held.Undecided(true)
-	d.till.Progress(terminal.Progress{Stage: terminal.Sent})
 }
 
-// overSerial runs the dialogue by Concert's exchange, in which an answer is one frame.
+// overSerial runs the dialogue by Concert's exchange, in which an answer is one frame. On a line that was lost and opened anew the request is not sent
+// again: the terminal brings its result by itself, to whoever listens then.
 func (d *dialogue) overSerial(ctx context.Context, body []byte) error {
-	until := time.Now().Add(d.s.o.PaymentTimeout)
-	err := d.s.line.Send(ctx, body, d.leaving, d.take)
-	switch {
-	case errors.Is(err, link.ErrNotTaken):
-		d.result = &terminal.Result{Outcome: terminal.Declined, Proof: terminal.Refused, Text: "The terminal could not read the command and refused it each time; check the cable and the line's settings."}
-		return nil
-	case err == nil:
-		d.till.Progress(terminal.Progress{Stage: terminal.Started, Text: "The terminal has the sum."})
-	case !errors.Is(err, link.ErrUnacknowledged):
-		if err := d.mend(ctx, until, err); err != nil {
-			return err
-		}
+	d.order = &link.Delivery{
+		Line: func() link.Caller { return d.s.line }, Body: body, Till: d.till, Wait: d.s.o.PaymentTimeout, Leaving: d.leaving, Take: d.take,
+		Told: func() bool { return d.result != nil },
+		Mend: func(ctx context.Context) error {
+			d.s.drop()
+			return d.s.begin(ctx)
+		},
 	}
-	for d.result == nil {
-		_, err := d.s.line.Receive(ctx, until, false, d.take)
-		switch {
-		case errors.Is(err, terminal.ErrSilent):
-			return d.silence()
-		case err != nil:
-			if err := d.mend(ctx, until, err); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return d.order.Run(ctx)
 }
-
-// mend opens a serial line that was lost until it succeeds or a time has come; then the error is what it was. The request
-// is not sent again: the terminal brings its result by itself, to whoever listens then.
-func (d *dialogue) mend(ctx context.Context, until time.Time, lost error) error {
-	if d.result != nil || errors.Is(lost, errSeen) {
-		return lost
-	}
-	for ctx.Err() == nil && time.Now().Before(until) {
-		d.s.drop()
-		if err := d.s.begin(ctx); err == nil {
-			return nil
-		} else if errors.Is(err, link.ErrOver) {
-			break
-		}
-		pause := time.NewTimer(time.Second)
-		select {
-		case <-ctx.Done():
-		case <-pause.C:
-		}
-		pause.Stop()
-	}
-	return lost
-}
-
-// errSeen is wrapped by the error of a result that could not be made durable.
-var errSeen = errors.New("record the result")
 
 // take takes a frame. Nothing that comes before the command has left is this payment's.
 func (d *dialogue) take(body []byte) error {
@@ -155,14 +115,14 @@ func (d *dialogue) take(body []byte) error {
 	}
 	all, err := parse(body)
 	if err != nil {
-		d.odd = "it said something that cannot be read"
+		d.order.Odd = "it said something that cannot be read"
 		return nil
 	}
 	for _, a := range all {
 		if d.ours(a) && d.result == nil {
 			return d.see(a)
 		}
-		d.odd = "it told a result that does not name this payment"
+		d.order.Odd = "it told a result that does not name this payment"
 		d.s.keep(a)
 	}
 	return nil
@@ -178,23 +138,18 @@ func (d *dialogue) ours(a answer) bool {
 }
 
 func (d *dialogue) see(a answer) error {
-	result := d.judge(a)
 	for _, r := range tickets(a) {
 		d.till.Receipt(r)
 	}
-	if err := d.till.Seen(result); err != nil {
-		return fmt.Errorf("%w: %w", errSeen, err)
-	}
-	d.result, d.seen = &result, true
-	return nil
+	return d.record(d.judge(a))
 }
 
-func (d *dialogue) silence() error {
-	text := ""
-	if d.odd != "" {
-		text = ": " + d.odd
+func (d *dialogue) record(result terminal.Result) error {
+	if err := d.till.Seen(result); err != nil {
+		return fmt.Errorf("record the result: %w", err)
 	}
-	return fmt.Errorf("the terminal has not told the result in %s%s", d.s.o.PaymentTimeout, text)
+	d.result = &result
+	return nil
 }
 
 // overTCP runs the dialogue on a connection of its own. The terminal is silent until it answers, and the answer has no end
@@ -207,6 +162,7 @@ func (d *dialogue) overTCP(ctx context.Context, body []byte) error {
 		return link.ErrOver
 	}
 	d.leaving()
+	d.till.Progress(terminal.Progress{Stage: terminal.Sent})
 	if _, err := port.Write(body); err != nil {
 		return err
 	}
@@ -232,7 +188,7 @@ func (d *dialogue) overTCP(ctx context.Context, body []byte) error {
 			return errors.New("what the terminal says is not this protocol: check the port and the terminal's settings")
 		case len(heard) > 0 || err == nil:
 		case errors.Is(err, terminal.ErrSilent) && wait.Equal(until):
-			return d.silence()
+			return fmt.Errorf("the terminal has not told the result in %s", s.o.PaymentTimeout)
 		case errors.Is(err, terminal.ErrSilent), errors.Is(err, io.EOF) && state == nil && answered(all):
 			s.env.Quality.Message()
 			return d.conclude(all)
@@ -289,9 +245,5 @@ func (d *dialogue) conclude(all []answer) error {
 		result.Outcome, result.Proof = terminal.Unknown, terminal.NoProof
 		result.Text = "The terminal answered without naming this payment (" + result.Text + "). If it never does, set reference_echoed to false."
 	}
-	if err := d.till.Seen(result); err != nil {
-		return fmt.Errorf("%w: %w", errSeen, err)
-	}
-	d.result, d.seen = &result, true
-	return nil
+	return d.record(result)
 }

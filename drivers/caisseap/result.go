@@ -3,13 +3,14 @@ package caisseap
 import (
 	"context"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"tillbridge/terminal"
 	"tillbridge/terminal/link"
+	"tillbridge/terminal/wire"
 )
 
 // reasons are the meanings of AF (caisse-ap sheet 6).
@@ -38,10 +39,10 @@ func reasonOf(a answer) string {
 	case !known && code == "":
 		text = "The terminal gives no reason."
 	case !known:
-		text = "The terminal gives the reason " + printable(code) + "."
+		text = "The terminal gives the reason " + wire.OneLine(code) + "."
 	}
 	if af := a.value("AF"); len(af) > 2 {
-		text += " (" + terminal.MaskCardNumbers(printable(af[2:])) + ")"
+		text += " (" + terminal.MaskCardNumbers(wire.OneLine(af[2:])) + ")"
 	}
 	return text
 }
@@ -51,7 +52,7 @@ func (d *dialogue) judge(a answer) terminal.Result {
 	ae, _, twice := a.get("AE")
 	reason := a.reason()
 	out := terminal.Result{
-		TxnRef: txnRef(a, d.r.Reference), CardName: applications[a.value("CC")], CardLast4: a.last4(), Code: code(ae, reason), Raw: support(a.mask()),
+		TxnRef: txnRef(a, d.r.Reference), CardName: applications[a.value("CC")], CardLast4: a.last4(), Code: code(ae, reason), Raw: wire.Excerpt(a.mask()),
 	}
 	if n, err := strconv.Atoi(a.value("CE")); err == nil && n > 0 {
 		out.CurrencyNumeric = n
@@ -75,7 +76,7 @@ func (d *dialogue) judge(a answer) terminal.Result {
 	case ae == "11":
 		return unknown("The terminal has begun the payment and does not say how it ended.")
 	case ae != "10":
-		return unknown("The terminal's answer has a result that is not known: " + printable(ae) + ".")
+		return unknown("The terminal's answer has a result that is not known: " + wire.OneLine(ae) + ".")
 	case a.has("AF") && reason != "00" && reason != "01" && reason != "03" && a.value("AF") != "":
 		return unknown("The terminal states an approval and a reason against it: " + reasonOf(a))
 	case !stated:
@@ -85,30 +86,24 @@ func (d *dialogue) judge(a answer) terminal.Result {
 	case !a.has("CF") && captured != d.r.Amount.Minor:
 		return unknown("The terminal states an approval of another sum, and does not name this payment.")
 	}
-	out.Outcome, out.Proof, out.AuthCode, out.Text = terminal.Approved, terminal.Dialogue, printable(a.value("AC")), "Approved."
+	out.Outcome, out.Proof, out.AuthCode, out.Text = terminal.Approved, terminal.Dialogue, wire.OneLine(a.value("AC")), "Approved."
 	return out
 }
 
 // code is AE and AF, as "01/04".
 func code(ae, reason string) string {
 	if reason == "" {
-		return printable(ae)
+		return wire.OneLine(ae)
 	}
-	return printable(ae) + "/" + printable(reason)
+	return wire.OneLine(ae) + "/" + wire.OneLine(reason)
 }
 
 // txnRef is our reference, and the contract where the terminal tells it. There is no number of the terminal's own.
 func txnRef(a answer, reference string) string {
-	if cg := printable(a.value("CG")); cg != "" && len(cg) <= 12 {
+	if cg := wire.OneLine(a.value("CG")); cg != "" && len(cg) <= 12 {
 		return reference + "/" + cg
 	}
 	return reference
-}
-
-// support is the masked answer in hex, for whoever looks into a dispute.
-func support(masked []byte) string {
-	const most = 1024
-	return hex.EncodeToString(masked[:min(len(masked), most)])
 }
 
 // ticketLines is the most that is kept of a ticket.
@@ -142,25 +137,15 @@ func tickets(a answer) (out []terminal.Receipt) {
 
 // latin is a text as UTF-8: as it is where it is that, else read as ISO 8859-1. Control characters become blanks.
 func latin(s string) string {
-	valid := strings.ToValidUTF8(s, "\uFFFD") == s
-	var b strings.Builder
-	if valid {
-		for _, c := range s {
-			b.WriteRune(blank(c))
+	if !utf8.ValidString(s) {
+		s = wire.Latin1(s)
+	}
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7F {
+			return ' '
 		}
-		return b.String()
-	}
-	for _, c := range []byte(s) {
-		b.WriteRune(blank(rune(c)))
-	}
-	return b.String()
-}
-
-func blank(c rune) rune {
-	if c < ' ' || c == 0x7F {
-		return ' '
-	}
-	return c
+		return c
+	}, s)
 }
 
 // applications are the names of CC (caisse-ap sheet 5).
@@ -173,9 +158,7 @@ var applications = map[string]string{
 // Recover tells what is known, for the protocol has no question about an earlier payment (caisse-ap sheet 9). On a serial
 // line the terminal may still bring its result by itself, so there it is listened for.
 func (s *session) Recover(ctx context.Context, a terminal.Attempt) (terminal.Result, error) {
-	if a.Seen != nil && a.Seen.Outcome != terminal.Unknown {
-		out := *a.Seen
-		out.Text = "The terminal told the result before the bridge was interrupted: " + out.Text
+	if out, decides := link.Recorded(a); decides {
 		return out, nil
 	}
 	nothing := terminal.Result{Text: "The terminal did not tell how the payment of " + a.Amount.String() + " ended, and it cannot be asked. " +

@@ -9,6 +9,7 @@ import (
 
 	"tillbridge/terminal"
 	"tillbridge/terminal/link"
+	"tillbridge/terminal/wire"
 )
 
 const (
@@ -116,7 +117,7 @@ func (s *session) unasked(body []byte) error {
 
 // keep keeps an answer that nobody waited for.
 func (s *session) keep(a answer) {
-	s.log.Warn("the terminal told a result that nobody waited for", "reference", terminal.MaskCardNumbers(printable(a.value("CF"))), "AE", code(a.value("AE"), a.reason()))
+	s.log.Warn("the terminal told a result that nobody waited for", "reference", terminal.MaskCardNumbers(wire.OneLine(a.value("CF"))), "AE", code(a.value("AE"), a.reason()))
 	if len(s.late) == lateMost {
 		s.late = s.late[1:]
 	}

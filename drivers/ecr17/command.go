@@ -124,20 +124,11 @@ func (s *session) again(m message) bool {
 	return ok && s.stale(r)
 }
 
-func withCode(codes string) func(message) bool {
-	return func(m message) bool {
-		for i := range len(codes) {
-			if m.code == codes[i] {
-				return true
-			}
-		}
-		return false
-	}
-}
+func withCode(code byte) func(message) bool { return func(m message) bool { return m.code == code } }
 
 // status asks for the status, s.
 func (s *session) status(ctx context.Context) (status, wire.Covers, error) {
-	r, err := s.ask(ctx, question{body: s.send.status(), answers: withCode("s"), wait: answerWait, again: true})
+	r, err := s.ask(ctx, question{body: s.send.status(), answers: withCode(codeStatus), wait: answerWait, again: true})
 	if err != nil {
 		return status{}, 0, err
 	}

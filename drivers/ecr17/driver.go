@@ -3,6 +3,7 @@ package ecr17
 import (
 	"tillbridge/drivers/ecr17/sim"
 	"tillbridge/terminal"
+	"tillbridge/terminal/link"
 )
 
 // Driver is the driver. A serial line has 115200 baud, 8 data bits, no parity, one stop bit (Ingenico Italia); over TCP the
@@ -14,7 +15,9 @@ func Driver() terminal.Driver {
 		Options: func() any { return NewOptions() },
 		Kinds:   []terminal.Session{(*session)(nil)}, Known: "the acquirer's public pages, and a few bytes captured from a real terminal",
 		Open: open, Simulate: sim.New,
-		USB: usbIDs(), Identify: identify, Asks: asks(), Bauds: []int{9600, 19200}, Describe: describe,
+		// Terminals that are sold in Italy too.
+		USB:      []terminal.USBID{link.USBTelium, link.USBMove5000, link.USBMove3000, link.USBDesk3000, link.USBICT200, link.USBDesk5000},
+		Identify: identify, Asks: asks(), Bauds: []int{9600, 19200}, Describe: describe,
 	}
 }
 

@@ -13,18 +13,6 @@ import (
 
 const identifyWait = 2500 * time.Millisecond
 
-// usbIDs are terminals that are sold in Italy too, by the ids under which they are commonly known.
-func usbIDs() []terminal.USBID {
-	return []terminal.USBID{
-		{ID: "079b:0028", Name: "Ingenico Telium terminal"},
-		{ID: "0b00:0052", Name: "Ingenico Move/5000"},
-		{ID: "0b00:0053", Name: "Ingenico Move/3000 series"},
-		{ID: "0b00:0054", Name: "Ingenico Desk/3000 series"},
-		{ID: "0b00:0066", Name: "Ingenico iCT200 series"},
-		{ID: "0b00:0080", Name: "Ingenico Desk/5000"},
-	}
-}
-
 // asks is what identify may write.
 func asks() []terminal.Message {
 	const (
@@ -77,7 +65,7 @@ func busy(heard []byte) bool {
 	r := wire.NewSTXReader(format(wire.CoverAll, false), bodyLimit)
 	for _, b := range heard {
 		if e := r.Feed(b); e.Kind == wire.STXFrame {
-			if m, ok := parse(e.Body); ok && digits(m.terminalID) && (m.code == codeTicket || m.code == codeResult || m.code == codeDCC) {
+			if m, ok := parse(e.Body); ok && wire.IsDigits(m.terminalID) && (m.code == codeTicket || m.code == codeResult || m.code == codeDCC) {
 				return true
 			}
 		}
@@ -89,7 +77,7 @@ func busy(heard []byte) bool {
 func identity(body []byte) (terminal.Identity, bool) {
 	m, _ := parse(body)
 	st, ok := readStatus(m)
-	if !ok || !digits(m.terminalID) || m.field(9, 1) != "0" || m.field(11, 10) != "0000000000" || !digits(st.clock) || !digits(st.state) {
+	if !ok || !wire.IsDigits(m.terminalID) || m.field(9, 1) != "0" || m.field(11, 10) != "0000000000" || !wire.IsDigits(st.clock) || !wire.IsDigits(st.state) {
 		return terminal.Identity{}, false
 	}
 	return terminal.Identity{TerminalID: m.terminalID, Software: st.release, Text: stateText(st.state)}, true

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/wire"
 )
 
 // fingerprint tells the terminal's stored result from every other one. The protocol has no number of its own for that.
@@ -79,12 +80,12 @@ func (f fingerprint) older(g fingerprint) bool {
 const longestPayment = 15 * time.Minute
 
 // clocked tells whether a result has a time.
-func (r result) clocked() bool { return digits(r.time) && r.time != "0000000" }
+func (r result) clocked() bool { return wire.IsDigits(r.time) && r.time != "0000000" }
 
 // within tells whether a result's time may be that of a payment armed then. The terminal tells the day of the year, the hour and
 // the minute; the paper's own example counts days as in a leap year, so the day may be off by one.
 func (r result) within(armed time.Time, skew time.Duration) bool {
-	if len(r.time) != 7 || !digits(r.time) {
+	if len(r.time) != 7 || !wire.IsDigits(r.time) {
 		return false
 	}
 	armed = armed.In(time.Local)

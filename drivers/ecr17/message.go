@@ -1,7 +1,6 @@
 package ecr17
 
 import (
-	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
@@ -128,7 +127,6 @@ type result struct {
 	message
 	code      string // "00", "01", "05", "09"; shorter where the message ends before
 	last4     string
-	entry     string // "ICC", how the card was read
 	auth      string
 	time      string // DDDHHMM
 	cardType  string
@@ -162,7 +160,7 @@ func (r result) torn() bool {
 // numbered tells whether the terminal gave the transaction a number, which tells it from every other and from an answer that is
 // no transaction at all.
 func (r result) numbered() bool {
-	return len(r.stan) == 6 && digits(r.stan) && r.stan != "000000"
+	return len(r.stan) == 6 && wire.IsDigits(r.stan) && r.stan != "000000"
 }
 
 // readResult reads a result leniently; what is missing is empty. False where the message is none.
@@ -175,20 +173,18 @@ func readResult(m message) (result, bool) {
 	r.stan, r.online = m.field(stan, 6), m.field(stan+6, 6)
 	r.sale = m.code == codeResult || m.code == codeDCC
 	if !r.ok() {
-		r.text = oneLine(terminal.MaskCardNumbers(printable(m.field(13, 24), 24)))
+		r.text = wire.OneLine(terminal.MaskCardNumbers(printable(m.field(13, 24), 24)))
 	}
 	if m.code == 'e' || m.code == 'i' {
 		return r, true
 	}
 	r.cardType, r.acquirer = m.field(48, 1), words(m.field(49, 11))
 	if r.ok() {
-		r.last4, r.entry = last4(m.field(13, 19)), words(m.field(32, 3))
-		r.auth, r.time = words(m.field(35, 6)), m.field(41, 7)
+		r.last4, r.auth, r.time = last4(m.field(13, 19)), words(m.field(35, 6)), m.field(41, 7)
 	}
 	r.action = words(m.field(72, 3))
-	if amount := m.field(75, 8); r.sale && m.holds(75, 8) && digits(amount) {
-		r.minor, _ = strconv.ParseInt(amount, 10, 64)
-		r.hasAmount = true
+	if r.sale && m.holds(75, 8) {
+		r.minor, r.hasAmount = wire.Number(m.field(75, 8), 8)
 	}
 	return r, true
 }
@@ -196,7 +192,6 @@ func readResult(m message) (result, bool) {
 // raw is the message in hex for support, at most four digits of the card number in it: positions 13 to 31 of a success, or
 // whatever looks like one in the text of a refusal (13 to 36).
 func (r result) raw() string {
-	const most = 1024
 	b := []byte(r.body)
 	if pan := b[min(12, len(b)):min(31, len(b))]; r.ok() {
 		for i := range max(0, len(pan)-4) {
@@ -207,20 +202,15 @@ func (r result) raw() string {
 	}
 	text := b[min(12, len(b)):min(36, len(b))]
 	copy(text, terminal.MaskCardNumbers(string(text)))
-	return hex.EncodeToString(b[:min(len(b), most)])
+	return wire.Excerpt(b)
 }
 
 // last4 are the last four characters of a card number if they are digits and not all that the terminal made up.
 func last4(pan string) string {
-	pan = strings.TrimRight(pan, " ")
-	if len(pan) < 4 {
+	if strings.Trim(pan, "0 ") == "" {
 		return ""
 	}
-	four := pan[len(pan)-4:]
-	if !digits(four) || strings.Trim(pan, "0 ") == "" {
-		return ""
-	}
-	return four
+	return wire.LastFour(strings.TrimRight(pan, " "))
 }
 
 // status is the answer to s.
@@ -236,7 +226,7 @@ func readStatus(m message) (status, bool) {
 	if m.code != codeStatus {
 		return status{}, false
 	}
-	if !digits(m.field(11, 20)) {
+	if !wire.IsDigits(m.field(11, 20)) {
 		text := words(m.field(11, 40))
 		s := status{message: m, release: text}
 		if rest, ok := strings.CutPrefix(text, "OPERATIVE"); ok {
@@ -270,7 +260,7 @@ func readSums(m message) (sums, bool) {
 	if s.terminal, err = strconv.ParseInt(m.field(13, 16), 10, 64); err != nil {
 		return sums{}, false
 	}
-	if m.code == codeClose && digits(m.field(29, 16)) {
+	if m.code == codeClose && wire.IsDigits(m.field(29, 16)) {
 		s.host, err = strconv.ParseInt(m.field(29, 16), 10, 64)
 		s.hasHost = err == nil
 	}
@@ -279,8 +269,3 @@ func readSums(m message) (sums, bool) {
 
 // words is a text of the terminal without what cannot be printed and without the blanks around it.
 func words(s string) string { return strings.TrimSpace(printable(s, len(s))) }
-
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
-
-// digits tells whether a text is digits and nothing else; the empty one is not.
-func digits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }

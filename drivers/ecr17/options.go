@@ -116,7 +116,7 @@ func NewOptions() *Options {
 func (o *Options) Validate() error {
 	var wrong []error
 	for _, f := range []struct{ key, value string }{{"terminal_id", o.TerminalID}, {"cash_register", o.CashRegister}} {
-		if len(f.value) != 8 || !digits(f.value) {
+		if len(f.value) != 8 || !wire.IsDigits(f.value) {
 			wrong = append(wrong, fmt.Errorf("%s: %q is no number of the protocol; write eight digits in quotes, such as \"00000001\"", f.key, f.value))
 		}
 	}

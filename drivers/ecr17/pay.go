@@ -37,7 +37,7 @@ func (s *session) Pay(ctx context.Context, r terminal.Request, till terminal.Til
 	if s.o.PrintReference {
 		text = r.Reference
 	}
-	if _, err := s.prepare(ctx, till, nil); err != nil {
+	if err := s.prepare(ctx, till, nil); err != nil {
 		return terminal.Result{}, fmt.Errorf("%w: %w", terminal.ErrNotSent, err)
 	}
 	out, err := s.transact(ctx, s.send.sale(code, r.Amount.Minor, text), till)
@@ -62,7 +62,7 @@ func (s *session) Void(ctx context.Context, r terminal.Request, sale terminal.Re
 	if err := payable(r.Amount); err != nil {
 		return terminal.Result{}, fmt.Errorf("%w: %w", terminal.ErrNotSent, err)
 	}
-	if _, err := s.prepare(ctx, till, &f); err != nil {
+	if err := s.prepare(ctx, till, &f); err != nil {
 		return terminal.Result{}, fmt.Errorf("%w: %w", terminal.ErrNotSent, err)
 	}
 	out, err := s.transact(ctx, s.send.reversal(f.stan), till)
@@ -107,13 +107,16 @@ func (s *session) conclude(out terminal.Result, err error) (terminal.Result, err
 
 // prepare makes sure of the line and reads the terminal's last result anew, since the payment will be compared with it: a
 // terminal that answers is at rest, too. For a reversal the last result must be of the sale.
-func (s *session) prepare(ctx context.Context, till terminal.Till, sale *fingerprint) (fresh result, err error) {
+func (s *session) prepare(ctx context.Context, till terminal.Till, sale *fingerprint) (err error) {
+	var fresh result
 	for n := range 2 { // an idle line may have died
 		if err = s.connect(ctx); err != nil {
 			continue
 		}
 		if time.Since(s.toldAt) < repeatsFor { // is it still waiting for our acknowledgement?
-			_, _, err = s.status(ctx)
+			if _, _, err = s.status(ctx); err == nil && s.env.Link == terminal.TCP {
+				err = s.anotherLine(ctx)
+			}
 		}
 		if err == nil {
 			fresh, err = s.lastResult(ctx)
@@ -123,25 +126,25 @@ func (s *session) prepare(ctx context.Context, till terminal.Till, sale *fingerp
 		}
 	}
 	if err != nil && (s.last.Known() || !errors.Is(err, terminal.ErrRefused)) {
-		return fresh, err // it told its last result before, so it does not lack that, and the line may be damaged
+		return err // it told its last result before, so it does not lack that, and the line may be damaged
 	}
 	mark := fresh.mark()
 	if f, ok := parseMark(mark); sale != nil && !(ok && f.same(*sale)) {
-		return fresh, errors.New("another transaction was made since, and the terminal reverses its last one only")
+		return errors.New("another transaction was made since, and the terminal reverses its last one only")
 	}
 	if mark != s.last {
 		if err := till.Mark(mark); err != nil {
-			return fresh, fmt.Errorf("record the terminal's last transaction: %w", err)
+			return fmt.Errorf("record the terminal's last transaction: %w", err)
 		}
 		s.last = mark
 	}
 	if !mark.Known() {
 		// What an earlier life of ours did not acknowledge is still repeated, and could not be told from this payment's result.
 		if err := link.Pause(ctx, repeatsFor-time.Since(s.began)); err != nil {
-			return fresh, err
+			return err
 		}
 	}
-	return fresh, s.moneyLine(ctx)
+	return s.moneyLine(ctx)
 }
 
 // moneyLine makes a line for a money command after the questions before it: over TCP another one, since terminals close a
@@ -339,7 +342,7 @@ func (s *session) judge(r result) terminal.Result {
 		AuthCode: r.auth, TxnRef: txnRef(r), TerminalID: s.terminalID, CardName: cardName(r.cardType), CardLast4: r.last4,
 		Code: r.code, Raw: r.raw(), Mark: r.mark(), TerminalTime: r.clock(time.Now()),
 	}
-	if digits(r.terminalID) {
+	if wire.IsDigits(r.terminalID) {
 		out.TerminalID = r.terminalID
 	}
 	if r.hasAmount && r.ok() {

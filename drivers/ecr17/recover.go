@@ -1,6 +1,7 @@
 package ecr17
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -189,12 +190,7 @@ func (s *session) found(r result, seen *terminal.Result) (terminal.Result, strin
 	}
 	if seen != nil {
 		out.Mark = seen.Mark
-		if out.AuthCode == "" {
-			out.AuthCode = seen.AuthCode
-		}
-		if out.CapturedMinor == nil {
-			out.CapturedMinor = seen.CapturedMinor
-		}
+		out.AuthCode, out.CapturedMinor = cmp.Or(out.AuthCode, seen.AuthCode), cmp.Or(out.CapturedMinor, seen.CapturedMinor)
 	}
 	out.Proof = terminal.LastRecord
 	return out, ""

@@ -34,7 +34,7 @@ func (s *session) Totals(ctx context.Context) (terminal.Totals, error) {
 	if err := s.connect(ctx); err != nil {
 		return terminal.Totals{}, err
 	}
-	return s.sums(ctx, question{body: s.send.totals(), answers: withCode("T"), wait: totalsWait, again: true})
+	return s.sums(ctx, question{body: s.send.totals(), answers: withCode(codeTotals), wait: totalsWait, again: true})
 }
 
 // Settle is C: the end of day, after which the sums begin anew. It is sent once: a second one would tell sums of nothing.
@@ -47,7 +47,7 @@ func (s *session) Settle(ctx context.Context, till terminal.Till) (terminal.Tota
 	}
 	p := newPaper(till, terminal.AdministrationReceipt)
 	defer p.end()
-	return s.sums(ctx, question{body: s.send.closing(), answers: withCode("C"), wait: hostWait, paper: p})
+	return s.sums(ctx, question{body: s.send.closing(), answers: withCode(codeClose), wait: hostWait, paper: p})
 }
 
 func (s *session) sums(ctx context.Context, q question) (terminal.Totals, error) {

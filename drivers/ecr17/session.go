@@ -220,7 +220,7 @@ func (s *session) settle() {
 func (s *session) known(m message) error {
 	id := m.terminalID
 	switch {
-	case !digits(id) || id == "00000000":
+	case !wire.IsDigits(id) || id == "00000000":
 	case s.terminalID == "":
 		s.terminalID = id
 	case s.terminalID != id:

@@ -465,3 +465,18 @@ func TestHeardBefore(t *testing.T) {
 		t.Error("a count that began anew is taken for an earlier one")
 	}
 }
+
+// A terminal that closes the connection behind each answer takes a payment soon after it has told its last result, too.
+func TestDroppedBetweenCommands(t *testing.T) {
+	so := terminal.SimulatorOptions{Outcome: simulate.Approved, Options: sim.Options{DropTCP: true}}
+	withSim(t, terminal.TCP, NewOptions(), so, func(r *rig) {
+		for range 3 {
+			if _, err := r.s.Mark(r.Context()); err != nil {
+				r.Fatal(err)
+			}
+			if got, err := r.s.Pay(r.Context(), sale(1250), &drivertest.Book{}); err != nil || got.Outcome != terminal.Approved {
+				r.Errorf("%+v, %v", got, err)
+			}
+		}
+	})
+}

@@ -1,6 +1,7 @@
 package ecr17
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -10,27 +11,20 @@ import (
 // stateReady is the state of the status in which the terminal takes payments.
 const stateReady = "2"
 
-// stateText is what a state means (sheet 4.2, s) and what to do.
+// stateTexts are the states of the status (sheet 4.2, s), and what to do.
+var stateTexts = map[string]string{
+	"":         "The terminal does not say how it is.",
+	"0":        "The terminal is not configured; call the provider.",
+	"1":        "The terminal has no parameters yet; start its download (DLL) at the terminal.",
+	stateReady: "The terminal is ready.",
+	"3":        "The terminal wants its first download of parameters (DLL); start it at the terminal.",
+	"4":        "The terminal's key is corrupted; call the provider.",
+	"5":        "The terminal asks for a download of its parameters (DLL); start it at the terminal.",
+	"6":        "The terminal asks for an update of its software; start it at the terminal.",
+}
+
 func stateText(state string) string {
-	switch state {
-	case "0":
-		return "The terminal is not configured; call the provider."
-	case "1":
-		return "The terminal has no parameters yet; start its download (DLL) at the terminal."
-	case stateReady:
-		return "The terminal is ready."
-	case "3":
-		return "The terminal wants its first download of parameters (DLL); start it at the terminal."
-	case "4":
-		return "The terminal's key is corrupted; call the provider."
-	case "5":
-		return "The terminal asks for a download of its parameters (DLL); start it at the terminal."
-	case "6":
-		return "The terminal asks for an update of its software; start it at the terminal."
-	case "":
-		return "The terminal does not say how it is."
-	}
-	return fmt.Sprintf("The terminal is in state %q, which the paper does not have.", state)
+	return cmp.Or(stateTexts[state], fmt.Sprintf("The terminal is in state %q, which the paper does not have.", state))
 }
 
 // refusalText is a sentence for a refusal, the terminal's own words kept.

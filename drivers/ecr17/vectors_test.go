@@ -211,7 +211,7 @@ func checkResult(t *testing.T, id, body, facts string) {
 	is("stan", r.stan)
 	is("online", r.online)
 	is("time", r.time)
-	is("type", r.entry)
+	is("type", words(r.field(32, 3)))
 	is("card", strings.TrimSpace(r.cardType))
 	is("action", r.action)
 	is("text", r.text)

@@ -2,7 +2,6 @@ package example
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"tillbridge/terminal"
@@ -46,12 +45,7 @@ func (m message) field(n int) string {
 
 // number is a field of digits only; false for anything else, a sign or a blank too.
 func (m message) number(n int) (int64, bool) {
-	text := m.field(n)
-	if text == "" || len(text) > 12 || strings.Trim(text, "0123456789") != "" {
-		return 0, false
-	}
-	v, err := strconv.ParseInt(text, 10, 64)
-	return v, err == nil
+	return wire.Number(m.field(n), 12)
 }
 
 // refusals are the codes with which the paper says that no money moved. A code that is not here is no refusal.
@@ -71,7 +65,7 @@ func (m message) result() terminal.Result {
 	if n, ok := m.number(4); ok {
 		out.CurrencyNumeric = int(n)
 	}
-	if last4 := m.field(7); len(last4) == 4 && strings.Trim(last4, "0123456789") == "" {
+	if last4 := m.field(7); len(last4) == 4 && wire.IsDigits(last4) {
 		out.CardLast4 = last4 // and never more: whatever else stands there is not kept
 	}
 	minor, stated := m.number(3)

@@ -6,5 +6,5 @@
 // Nothing can be asked afterwards. Where the bridge stops before the clerk has answered, the payment is held, and a person
 // settles it on the counter screen as any other.
 //
-// There is no line, no cancellation (the clerk says "not paid") and no simulator: what there would be to simulate is a person.
+// There is no line, and no cancellation: the clerk says "not paid". The simulator plays the terminal and the clerk at it.
 package manual

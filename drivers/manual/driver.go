@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"tillbridge/drivers/manual/sim"
 	"tillbridge/terminal"
 )
 
@@ -13,7 +14,7 @@ import (
 func Driver() terminal.Driver {
 	return terminal.Driver{
 		Name: "manual", Title: "terminal without a connection", Evidence: terminal.C0,
-		Options: func() any { return &Options{} }, Open: open, Kinds: []terminal.Session{(*session)(nil)},
+		Options: func() any { return &Options{} }, Open: open, Simulate: sim.New, Kinds: []terminal.Session{(*session)(nil)},
 	}
 }
 
@@ -47,10 +48,7 @@ func (s *session) Pay(ctx context.Context, r terminal.Request, till terminal.Til
 	till.Progress(terminal.Progress{Stage: terminal.Sent, Text: "Charge " + r.Amount.String() + " at the terminal, then type here what it printed."})
 	problem := ""
 	for range mostTypings {
-		first, err := s.ask(ctx, terminal.Question{
-			Amount: r.Amount, Problem: problem,
-			Text: "Charge exactly this amount at the terminal. Then say what it printed.",
-		})
+		first, err := s.ask(ctx, terminal.Question{Amount: r.Amount, Problem: problem, Text: instruction(problem)})
 		if err != nil {
 			return terminal.Result{}, fmt.Errorf("nobody said what the terminal printed: %w", err)
 		}
@@ -82,6 +80,15 @@ func (s *session) Recover(_ context.Context, a terminal.Attempt) (terminal.Resul
 	return terminal.Result{
 		Text: "The terminal of the payment of " + a.Amount.String() + " has no connection, so it cannot be asked. Look for the amount and the time in its own journal or on its printout; do not charge again before.",
 	}, nil
+}
+
+// instruction is what the clerk has to do. The card is charged for the first question only: one that is put because of a problem
+// is about the printout that is there.
+func instruction(problem string) string {
+	if problem != "" {
+		return "Do not charge the card again. Say what is on the printout."
+	}
+	return "Charge exactly this amount at the terminal. Then say what it printed."
 }
 
 // lacking is what an answer lacks; empty for nothing.

@@ -14,10 +14,14 @@ import (
 type clerk struct {
 	answers []terminal.Answer
 	asked   []string
+	charged int // how often they were told to charge the card
 }
 
 func (c *clerk) ask(ctx context.Context, q terminal.Question) (terminal.Answer, error) {
 	c.asked = append(c.asked, fmt.Sprintf("%s again=%t problem=%t", q.Amount, q.Again, q.Problem != ""))
+	if strings.Contains(q.Text, "Charge exactly this amount") {
+		c.charged++
+	}
 	if len(c.answers) == 0 {
 		return terminal.Answer{}, context.Canceled
 	}
@@ -85,6 +89,9 @@ func TestPay(t *testing.T) {
 			r, lent, err := pay(t, t.Context(), k.ask)
 			if err != nil || r.Outcome != c.want || r.AuthCode != c.code || len(k.asked) != c.asked {
 				t.Errorf("%+v, %v after %q", r, err, k.asked)
+			}
+			if k.charged != 1 {
+				t.Errorf("the clerk is told %d times to charge the card", k.charged)
 			}
 			if known := r.Outcome != terminal.Unknown; known != (r.Proof == terminal.Person) || known != (r.Person != "") || r.Text == "" {
 				t.Errorf("%+v", r)

@@ -7,6 +7,7 @@ import (
 
 	"tillbridge/terminal"
 	"tillbridge/terminal/link"
+	"tillbridge/terminal/wire"
 )
 
 const identifyWait = 3 * time.Second
@@ -37,7 +38,7 @@ func identify(ctx context.Context, e terminal.Env) (terminal.Identity, error) {
 		return id, terminal.ErrAlien
 	}
 	r, ok := readReply(string(answer.Body[2:]))
-	if !ok || r.cmd != "A01" || len(r.code) != 6 || !digits(r.code) {
+	if !ok || r.cmd != "A01" || len(r.code) != 6 || !wire.IsDigits(r.code) {
 		return id, terminal.ErrAlien
 	}
 	_ = line.Ack() // what it said holds whether this arrives or not

@@ -18,6 +18,7 @@ const (
 	bodyLimit  = 16 << 10 // of one packet
 	replyLimit = 64 << 10 // of a reply in packets
 	fieldLimit = 64       // characters that are kept of one element
+	centsMost  = 12       // digits of a sum
 
 	stampForm = "20060102150405"
 )
@@ -65,7 +66,7 @@ type reply struct {
 // readReply takes a reply apart; false where it is none.
 func readReply(data string) (r reply, ok bool) {
 	all := strings.Split(data, fs)
-	if len(all) < 3 || len(all[0]) != 3 || all[0][0] < 'A' || all[0][0] > 'Z' || !digits(all[0][1:]) {
+	if len(all) < 3 || len(all[0]) != 3 || all[0][0] < 'A' || all[0][0] > 'Z' || !wire.IsDigits(all[0][1:]) {
 		return r, false
 	}
 	r.cmd, r.version, r.code = all[0], clean(all[1]), sure(all[2:], 1)
@@ -115,8 +116,6 @@ func kindOf(g []string) string {
 // clean makes a field fit for people and files: printable, short, and without a card number.
 func clean(s string) string { return terminal.Tidy(s, fieldLimit) }
 
-func digits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
-
 // transaction is what T01 and R03 say of a transaction. The card's number but for its end, its BIN, expiry and holder are not kept.
 type transaction struct {
 	kind, auth, hostRef, batch string
@@ -154,16 +153,13 @@ func stamp(trace []string) string {
 }
 
 // plain tells whether a group is one number.
-func plain(g []string) bool { return len(g) == 1 && digits(strings.TrimSpace(g[0])) }
+func plain(g []string) bool { return len(g) == 1 && wire.IsDigits(strings.TrimSpace(g[0])) }
 
 func (r reply) transaction(host []string, kind string, amount, account, trace []string, ext int) transaction {
 	t := transaction{
 		kind: kind, auth: element(host, 3), hostRef: element(host, 4), batch: element(host, 6),
 		number: element(trace, 1), ref: sure(trace, 2), time: stamp(trace),
-		card: cardNames[element(account, 7)], amount: amount,
-	}
-	if n := element(account, 1); len(n) >= 4 && digits(n[len(n)-4:]) {
-		t.last4 = n[len(n)-4:]
+		card: cardNames[element(account, 7)], last4: wire.LastFour(element(account, 1)), amount: amount,
 	}
 	for ; ext < len(r.groups) && t.hostRef == ""; ext++ { // keys may repeat, or come without "="
 		for _, e := range r.groups[ext] {
@@ -177,29 +173,18 @@ func (r reply) transaction(host []string, kind string, amount, account, trace []
 
 // captured is what was approved, and what of it is tip, cashback and fee; false where no sum is named.
 func (t transaction) captured() (minor, extra int64, ok bool) {
-	minor, ok = cents(sure(t.amount, 1))
+	minor, ok = wire.Number(sure(t.amount, 1), centsMost)
 	for _, n := range []int{3, 4, 5} {
-		more, _ := cents(sure(t.amount, n))
+		more, _ := wire.Number(sure(t.amount, n), centsMost)
 		extra += more
 	}
 	return minor, extra, ok
 }
 
-func cents(s string) (int64, bool) {
-	if !digits(s) || len(s) > 12 {
-		return 0, false
-	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	return n, err == nil
-}
-
 // result is the transaction in the engine's words, undecided.
 func (t transaction) result(r reply) terminal.Result {
 	out := terminal.Result{
-		AuthCode: t.auth, TxnRef: t.hostRef, CardName: t.card, CardLast4: t.last4, Code: r.code, Raw: r.raw(t), Mark: markOf(t).encode(),
-	}
-	if out.TxnRef == "" {
-		out.TxnRef = t.number
+		AuthCode: t.auth, TxnRef: cmp.Or(t.hostRef, t.number), CardName: t.card, CardLast4: t.last4, Code: r.code, Raw: r.raw(t), Mark: markOf(t).encode(),
 	}
 	if minor, extra, ok := t.captured(); ok {
 		out.CapturedMinor, out.ExtraMinor = &minor, extra

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/wire"
 )
 
 // closeWait is how long the terminal may talk with its host at the end of day.
@@ -57,7 +58,7 @@ func (s *session) Settle(ctx context.Context, _ terminal.Till) (terminal.Totals,
 func sum(g []string) (all int64, ok bool) {
 	for n := range g {
 		text := element(g, n+1)
-		one, read := cents(text)
+		one, read := wire.Number(text, centsMost)
 		if !read && text != "" {
 			return 0, false
 		}

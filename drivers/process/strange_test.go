@@ -6,7 +6,6 @@ import (
 
 	"tillbridge/terminal"
 	"tillbridge/terminal/drivertest"
-	"tillbridge/terminal/wire"
 )
 
 // What follows writes result codes that no paper has, for Subject.Strange; each driver's own battery has the same.
@@ -70,13 +69,5 @@ func strangeZVT(k terminal.LinkKind, said []byte) []byte {
 	if k == terminal.TCP {
 		return inside(said)
 	}
-	frames := wire.NewDLEReader(1 << 16)
-	for _, b := range said {
-		if e := frames.Feed(b); e.Kind == wire.DLEFrame {
-			if apdu := inside(e.Content); apdu != nil {
-				return wire.AppendDLE(nil, apdu)
-			}
-		}
-	}
-	return nil
+	return drivertest.RecodeDLE(said, inside)
 }

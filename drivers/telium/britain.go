@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/wire"
 )
 
 // british is a session in the dialect of the United Kingdom and Ireland (telium sheet 6).
@@ -98,7 +99,7 @@ func (b *british) state(ctx context.Context) (terminal.Health, error) {
 	}
 	told := a.tlv(10)
 	s := told['S']
-	h := terminal.Health{Code: code(a.Status), TerminalID: printable(told['T']), Software: printable(told['V'])}
+	h := terminal.Health{Code: code(a.Status), TerminalID: wire.OneLine(told['T']), Software: wire.OneLine(told['V'])}
 	switch {
 	case a.Status != statusDone || s == "":
 		h.Text = "The terminal does not tell its state."
@@ -151,7 +152,7 @@ func (b *british) duplicate(ctx context.Context) (stray, error) {
 // markOf is a last result in the engine's keeping. An approval that has neither a reference of ours nor an authorisation
 // code cannot be told from the next one of the same sum, and is none.
 func markOf(a answer) terminal.Mark {
-	auth := printable(a.tlv(16)['C'])
+	auth := wire.OneLine(a.tlv(16)['C'])
 	if a.Number == commandNumber && auth == "" {
 		return ""
 	}
@@ -276,10 +277,10 @@ func (b *british) stop(ctx context.Context) error {
 // with the bank's code), which this driver does not have.
 func judgeBritish(a answer, masked []byte, r terminal.Request) terminal.Result {
 	out := terminal.Result{
-		CurrencyNumeric: a.Currency, TxnRef: name(a, r), Code: code(a.Status), Text: sentence(a.Status), Mark: markOf(a), Raw: support(masked),
+		CurrencyNumeric: a.Currency, TxnRef: name(a, r), Code: code(a.Status), Text: sentence(a.Status), Mark: markOf(a), Raw: wire.Excerpt(masked),
 	}
 	told := a.tlv(16)
-	out.AuthCode = printable(told['C'])
+	out.AuthCode = wire.OneLine(told['C'])
 	captured, extra, err := sums(a, told)
 	out.CapturedMinor, out.ExtraMinor = &captured, extra
 	switch {
@@ -306,7 +307,7 @@ func sums(a answer, told map[byte]string) (captured, extra int64, err error) {
 		}
 		n, bad := strconv.ParseUint(text, 10, 62)
 		if bad != nil {
-			return captured, extra, fmt.Errorf("tag %c: %q is no sum", tag, terminal.MaskCardNumbers(printable(text)))
+			return captured, extra, fmt.Errorf("tag %c: %q is no sum", tag, terminal.MaskCardNumbers(wire.OneLine(text)))
 		}
 		if tag == 'M' {
 			captured = int64(n)
@@ -355,7 +356,7 @@ func (b *british) Recover(ctx context.Context, a terminal.Attempt) (terminal.Res
 func (b *british) found(a terminal.Attempt, last stray, number int, h terminal.Health) (terminal.Result, error) {
 	mark := markOf(last.answer)
 	doubt := func(why string) (terminal.Result, error) {
-		return terminal.Result{Text: why + " Look at the terminal's receipts.", Raw: support(last.raw)}, nil
+		return terminal.Result{Text: why + " Look at the terminal's receipts.", Raw: wire.Excerpt(last.raw)}, nil
 	}
 	unchanged := a.Mark.Known() && mark == a.Mark
 	switch {
@@ -368,7 +369,7 @@ func (b *british) found(a terminal.Attempt, last stray, number int, h terminal.H
 	case unchanged:
 		b.held.Undecided(false)
 		return terminal.Result{
-			Outcome: terminal.Declined, Proof: terminal.UnchangedMark, Mark: a.Mark, Raw: support(last.raw),
+			Outcome: terminal.Declined, Proof: terminal.UnchangedMark, Mark: a.Mark, Raw: wire.Excerpt(last.raw),
 			Text: "The terminal is ready and has made nothing since.",
 		}, nil
 	case last.Number != number:

@@ -59,7 +59,7 @@ func describeBody(sent bool, body []byte) string {
 	}
 	text := "request"
 	if _, name, ok := strings.Cut(string(body[requestLength:]), "CMD="); ok {
-		return "CMD=" + printable(name[:min(len(name), 12)])
+		return "CMD=" + wire.OneLine(name[:min(len(name), 12)])
 	}
 	for _, place := range [][2]int{{0, 2}, {2, 10}, {13, 16}} {
 		if _, err := digits(body[place[0]:place[1]]); err != nil {

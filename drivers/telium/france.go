@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"tillbridge/terminal"
 	"tillbridge/terminal/link"
+	"tillbridge/terminal/wire"
 )
 
 // french is a session in the dialect of France.
@@ -66,28 +66,11 @@ func (f *french) numberOf(reference string) int {
 	return int(seed(reference)%99) + 1
 }
 
-// mend dials again until it succeeds or a time has come. The command is not sent again; the terminal brings its result by
-// itself, to whoever listens then.
-func (f *french) mend(ctx context.Context, until time.Time) bool {
+// mend dials again. The command is not sent again; the terminal brings its result by itself, to whoever listens then.
+func (f *french) mend(ctx context.Context) error {
 	f.held.Undecided(true)
-	for {
-		f.drop()
-		if err := f.begin(ctx); err == nil {
-			return true
-		} else if errors.Is(err, link.ErrOver) {
-			return false
-		}
-		pause := time.NewTimer(time.Second)
-		select {
-		case <-ctx.Done():
-			pause.Stop()
-			return false
-		case <-pause.C:
-		}
-		if !time.Now().Before(until) {
-			return false
-		}
-	}
+	f.drop()
+	return f.begin(ctx)
 }
 
 // judgeFrench reads an answer (telium sheet 4.3, 4.5). The engine compares sum and currency.
@@ -95,7 +78,7 @@ func judgeFrench(a answer, masked []byte, r terminal.Request) terminal.Result {
 	minor := a.Minor
 	out := terminal.Result{
 		CapturedMinor: &minor, CurrencyNumeric: a.Currency, TxnRef: name(a, r), CardLast4: a.card(), CardName: modes[a.Mode],
-		Code: code(a.Status), Text: sentence(a.Status), Raw: support(masked),
+		Code: code(a.Status), Text: sentence(a.Status), Raw: wire.Excerpt(masked),
 	}
 	switch {
 	case a.Status == statusDone && a.Currency == 0:
@@ -119,9 +102,7 @@ var modes = map[byte]string{
 // Recover listens for the result, which the terminal brings by itself if it brings it at all: E and E+ have no question
 // about an earlier payment (telium sheet 5). Without it the terminal's own receipt is all there is.
 func (f *french) Recover(ctx context.Context, a terminal.Attempt) (terminal.Result, error) {
-	if a.Seen != nil && a.Seen.Outcome != terminal.Unknown {
-		out := *a.Seen
-		out.Text = "The terminal told the result before the bridge was interrupted: " + out.Text
+	if out, decides := link.Recorded(a); decides {
 		return out, nil
 	}
 	err := f.begin(ctx)

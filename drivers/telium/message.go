@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/wire"
 )
 
 // maxMinor is the largest amount: eight digits (telium sheet 4.1).
@@ -156,16 +157,15 @@ func (a answer) private() string {
 	if strings.Trim(text, "0") == "" {
 		return ""
 	}
-	return printable(text)
+	return wire.OneLine(text)
 }
 
 // card is the card number's last four digits in a French report, where it begins with a card number, masked or not.
 func (a answer) card() (last4 string) {
-	number, _ := cardNumber(a.Report)
-	if len(number) < 8 || strings.Trim(number[len(number)-4:], "0123456789") != "" {
-		return ""
+	if number, _ := cardNumber(a.Report); len(number) >= 8 {
+		return wire.LastFour(number)
 	}
-	return number[len(number)-4:]
+	return ""
 }
 
 // cardNumber splits what looks like a card number, masked or not, from the beginning of a text.
@@ -213,9 +213,4 @@ func (a answer) tlv(base int) map[byte]string {
 		s = s[3+n:]
 	}
 	return all
-}
-
-// printable is a text without what would break a line or a file.
-func printable(s string) string {
-	return strings.Join(strings.FieldsFunc(s, func(c rune) bool { return c <= ' ' || c == 0x7F || c == 0xFFFD }), " ")
 }

@@ -2,7 +2,6 @@ package telium
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -12,6 +11,7 @@ import (
 
 	"tillbridge/terminal"
 	"tillbridge/terminal/link"
+	"tillbridge/terminal/wire"
 )
 
 const (
@@ -107,7 +107,7 @@ func (s *session) keep(a stray) {
 	if string(a.raw) == s.told {
 		return
 	}
-	s.log.Warn("the terminal told a result that nobody waited for", "number", a.Number, "status", printable(string(a.Status)), "minor", a.Minor)
+	s.log.Warn("the terminal told a result that nobody waited for", "number", a.Number, "status", wire.OneLine(string(a.Status)), "minor", a.Minor)
 	if len(s.late) == lateMost {
 		s.late = s.late[1:]
 	}
@@ -146,12 +146,6 @@ func name(a answer, r terminal.Request) string {
 		return p
 	}
 	return fmt.Sprintf("%02d/%d/%s", a.Number, a.Minor, r.Armed.UTC().Format("20060102T150405Z"))
-}
-
-// support is the masked message in hex, for whoever looks into a dispute.
-func support(masked []byte) string {
-	const most = 1024
-	return hex.EncodeToString(masked[:min(len(masked), most)])
 }
 
 // code is a status as its paper writes it.

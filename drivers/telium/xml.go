@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/wire"
 )
 
 // isXML tells whether a message is XML text: a broadcast, a keep-alive or a receipt (telium sheet 6.4).
@@ -21,7 +22,7 @@ func attribute(body []byte, name string) (string, bool) {
 	if !ok || len(value) > 16 {
 		return "", false
 	}
-	return printable(string(value)), true
+	return wire.OneLine(string(value)), true
 }
 
 // keepAlive is the answer to a message that asks whether we are there; nil for any other.
@@ -79,24 +80,15 @@ func receipt(body []byte) terminal.Receipt {
 		r.Kind = terminal.OtherReceipt
 	}
 	name := ""
-	for _, part := range strings.Split(latin1(body), "<")[1:] {
+	for _, part := range strings.Split(wire.Latin1(string(body)), "<")[1:] {
 		tag, text, _ := strings.Cut(part, ">")
 		if !strings.HasPrefix(tag, "/") {
 			name, _, _ = strings.Cut(strings.Trim(tag, "/? "), " ")
 		}
-		if text = printable(text); text == "" || len(r.Lines) == receiptLines {
+		if text = wire.OneLine(text); text == "" || len(r.Lines) == receiptLines {
 			continue
 		}
-		r.Lines = append(r.Lines, terminal.Line{Text: terminal.MaskCardNumbers(printable(name) + ": " + text)})
+		r.Lines = append(r.Lines, terminal.Line{Text: terminal.MaskCardNumbers(wire.OneLine(name) + ": " + text)})
 	}
 	return r
-}
-
-// latin1 reads ISO 8859-1.
-func latin1(b []byte) string {
-	runes := make([]rune, len(b))
-	for i, c := range b {
-		runes[i] = rune(c)
-	}
-	return string(runes)
 }

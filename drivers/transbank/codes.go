@@ -2,7 +2,6 @@ package transbank
 
 import (
 	"fmt"
-	"strings"
 
 	"tillbridge/terminal"
 )
@@ -10,7 +9,6 @@ import (
 const (
 	codeOK     = "00"
 	codeNoSale = "11" // no sale is stored
-	codeNotHad = "12" // the terminal does not know the command
 	codeInitOK = "90"
 )
 
@@ -91,10 +89,11 @@ func codeText(c string) string {
 	case c == "":
 		return "The terminal gave no response code."
 	}
-	return fmt.Sprintf("The terminal gave the response code %q, which the paper does not have.", clip(terminal.MaskCardNumbers(c), 20))
+	return fmt.Sprintf("The terminal gave the response code %q, which the paper does not have.", tidy(c))
 }
 
-func clip(s string, n int) string { return strings.ToValidUTF8(s[:min(len(s), n)], "") }
+// tidy is a short field as people and files may have it.
+func tidy(field string) string { return terminal.Tidy(field, 20) }
 
 // progressOf is a status of 0900: how far the payment is, in English and Spanish.
 func progressOf(status string) terminal.Progress {
@@ -128,7 +127,7 @@ func brandOf(r sale) string {
 	case ok:
 		return name
 	case r.brand != "":
-		return clip(terminal.MaskCardNumbers(r.brand), 20)
+		return tidy(r.brand)
 	case r.kind == "DB":
 		return "debit card"
 	case r.kind == "CR":

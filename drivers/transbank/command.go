@@ -93,7 +93,9 @@ func (s *session) await(ctx context.Context, q question) (heard bool, err error)
 			case took:
 				heard, naks, until = true, 0, time.Now().Add(q.wait)
 			case time.Since(began) < hostWait:
-				until = later(until, time.Now().Add(ackWait)) // it speaks, and may answer next
+				if next := time.Now().Add(ackWait); next.After(until) {
+					until = next // it speaks, and may answer next
+				}
 			}
 		}
 	}
@@ -108,13 +110,6 @@ func (s *session) offer(q question, body []byte) (took, done bool, err error) {
 		}
 	}
 	return false, false, s.aside(body)
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 // one asks for a single message with a function code.

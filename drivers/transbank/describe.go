@@ -42,7 +42,7 @@ func describeMessage(body []byte, unattended, sent bool) string {
 	out := strings.TrimSpace(m.fn + " " + name)
 	tell := func(label string, value string) {
 		if value != "" {
-			out += " " + label + "=" + clip(terminal.MaskCardNumbers(value), 20)
+			out += " " + label + "=" + tidy(value)
 		}
 	}
 	switch {

@@ -3,6 +3,7 @@ package transbank
 import (
 	"tillbridge/drivers/transbank/sim"
 	"tillbridge/terminal"
+	"tillbridge/terminal/link"
 )
 
 // Driver is the driver. An Integrado has 115200 baud, 8 data bits, no parity, one stop bit; an Autoservicio on a real serial line
@@ -18,10 +19,7 @@ func Driver() terminal.Driver {
 		Options: func() any { return NewOptions() },
 		Kinds:   []terminal.Session{(*session)(nil)}, Known: "the acquirer's public documentation and programs",
 		Open: open, Simulate: sim.New, Describe: describe, Bauds: []int{19200, 9600},
-		USB: []terminal.USBID{
-			{ID: "0b00:0054", Name: "Ingenico Desk/3000 series"},
-			{ID: "11ca:0222", Name: "Verifone VX520c"},
-		},
+		USB: []terminal.USBID{link.USBDesk3000, link.USBVX520C},
 	}
 }
 

@@ -41,7 +41,7 @@ func (m mark) none() bool { return m.operation == "" && m.auth == "" }
 func (m mark) text() terminal.Mark {
 	parts := []string{markPrefix, m.terminalID, m.operation, m.auth}
 	for i, p := range parts {
-		parts[i] = strings.ReplaceAll(clip(terminal.MaskCardNumbers(p), 20), "|", ".")
+		parts[i] = strings.ReplaceAll(tidy(p), "|", ".")
 	}
 	return terminal.Mark(strings.Join(parts, "|"))
 }
@@ -72,10 +72,7 @@ func (s *session) Mark(ctx context.Context) (terminal.Mark, error) {
 		s.fresh = false
 		return s.last, nil
 	}
-	err := s.connect(ctx)
-	if err == nil {
-		err = s.poll(ctx)
-	}
+	err := s.ready(ctx)
 	if err != nil {
 		return "", err
 	}

@@ -1,9 +1,8 @@
 package transbank
 
 import (
-	"encoding/hex"
 	"fmt"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
@@ -114,10 +113,10 @@ type message struct {
 func parse(body []byte) (message, bool) {
 	m := message{body: string(body)}
 	m.fields = strings.Split(m.body, "|")
-	if m.fn = m.fields[0]; len(m.fn) != 4 || !digits(m.fn) {
+	if m.fn = m.fields[0]; len(m.fn) != 4 || !wire.IsDigits(m.fn) {
 		return message{}, false
 	}
-	if m.code = m.at(1); len(m.code) == 1 && digits(m.code) {
+	if m.code = m.at(1); len(m.code) == 1 && wire.IsDigits(m.code) {
 		m.code = "0" + m.code
 	}
 	return m, true
@@ -132,14 +131,7 @@ func (m message) at(i int) string {
 }
 
 // is tells whether the message has one of some function codes.
-func (m message) is(fns ...string) bool {
-	for _, fn := range fns {
-		if m.fn == fn {
-			return true
-		}
-	}
-	return false
-}
+func (m message) is(fns ...string) bool { return slices.Contains(fns, m.fn) }
 
 // moves tells whether the message states what became of money that a command of ours was to move.
 func (m message) moves() bool { return m.is("0210", "0271", "1210") }
@@ -183,7 +175,7 @@ func (o *Options) readSale(m message) (sale, bool) {
 	}
 	r := sale{
 		message: m, lay: lay, terminalID: m.at(3), ticket: m.at(4), auth: terminal.MaskCardNumbers(m.at(5)), operation: m.at(lay.operation),
-		last4: lastDigits(m.at(lay.last4)), kind: m.at(lay.kind), brand: m.at(lay.brand),
+		last4: wire.LastFour(m.at(lay.last4)), kind: m.at(lay.kind), brand: m.at(lay.brand),
 	}
 	if lay.voucher < len(m.fields) && lay.voucher > 0 {
 		r.voucher = m.fields[lay.voucher]
@@ -208,7 +200,7 @@ func (r sale) torn() bool {
 	if r.code == codeOK {
 		return r.auth == "" && r.operation == ""
 	}
-	return r.auth != "" && digits(r.operation)
+	return r.auth != "" && wire.IsDigits(r.operation)
 }
 
 // time is the terminal's clock of the sale; zero where it tells none.
@@ -222,7 +214,6 @@ func (r sale) time() time.Time {
 
 // raw is the message in hex for support: the account number blanked, of the card number at most four digits, without the receipt.
 func (r sale) raw() string {
-	const most = 1024
 	fields := append([]string(nil), r.fields...)
 	for i := range fields {
 		switch {
@@ -237,28 +228,16 @@ func (r sale) raw() string {
 			fields[i] = terminal.MaskCardNumbers(fields[i])
 		}
 	}
-	text := strings.Join(fields, "|")
-	return hex.EncodeToString([]byte(text[:min(len(text), most)]))
+	return wire.Excerpt([]byte(strings.Join(fields, "|")))
 }
 
 // number reads whole pesos; a void in the list is less than nothing.
 func number(s string) (n int64, ok bool) {
-	if len(strings.TrimPrefix(s, "-")) > 12 {
-		return 0, false
+	digits, negative := strings.CutPrefix(s, "-")
+	if n, ok = wire.Number(digits, 12); negative {
+		n = -n
 	}
-	if !digits(strings.TrimPrefix(s, "-")) {
-		return 0, false
-	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	return n, err == nil
-}
-
-// lastDigits are the last four characters of a card number if they are digits.
-func lastDigits(pan string) string {
-	if pan = pan[max(0, len(pan)-4):]; len(pan) < 4 || !digits(pan) {
-		return ""
-	}
-	return pan
+	return n, ok
 }
 
 // words is a text of the terminal, which is ISO 8859-1, without control characters and the blanks around it.
@@ -268,25 +247,8 @@ func words(s string) string {
 			return '.'
 		}
 		return r
-	}, latin(s)))
+	}, wire.Latin1(s)))
 }
-
-// latin turns ISO 8859-1 into a Go string.
-func latin(s string) string {
-	for i := range len(s) {
-		if s[i] >= 0x80 {
-			var b strings.Builder
-			for j := range len(s) {
-				b.WriteRune(rune(s[j]))
-			}
-			return b.String()
-		}
-	}
-	return s
-}
-
-// digits tells whether a text is digits and nothing else; the empty one is not.
-func digits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
 // ticketOf is our name of a payment in six characters: the last six of our reference. The engine's references count microseconds
 // in base 36, so two that share them are a multiple of 36 minutes and 17 seconds apart, to the microsecond: neighbours never do, and

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/wire"
 )
 
 // Options are the driver's own settings. NewOptions fills in the defaults.
@@ -50,7 +51,7 @@ func NewOptions() *Options { return &Options{CloseAtTerminal: true, PaymentTimeo
 // Validate tells everything that is wrong, each with its key.
 func (o *Options) Validate() error {
 	var wrong []error
-	if o.Commerce != "" && (len(o.Commerce) > 12 || !digits(o.Commerce)) {
+	if o.Commerce != "" && (len(o.Commerce) > 12 || !wire.IsDigits(o.Commerce)) {
 		wrong = append(wrong, fmt.Errorf("commerce: %q is no commerce code; write up to twelve digits in quotes, such as \"597029414300\"", o.Commerce))
 	}
 	if o.PaymentTimeout < time.Minute || o.PaymentTimeout > time.Hour {

@@ -23,7 +23,7 @@ const (
 func (s *session) Pay(ctx context.Context, r terminal.Request, till terminal.Till) (terminal.Result, error) {
 	ticket, ok := ticketOf(r.Reference)
 	if !ok {
-		return terminal.Result{}, fmt.Errorf("%w: the reference %q makes no ticket; want digits and capitals", terminal.ErrNotSent, clip(r.Reference, 20))
+		return terminal.Result{}, fmt.Errorf("%w: the reference %q makes no ticket; want digits and capitals", terminal.ErrNotSent, tidy(r.Reference))
 	}
 	if err := payable(r.Amount); err != nil {
 		return terminal.Result{}, fmt.Errorf("%w: %w", terminal.ErrNotSent, err)
@@ -39,7 +39,7 @@ func (s *session) Pay(ctx context.Context, r terminal.Request, till terminal.Til
 // ErrNotSent.
 func (s *session) Void(ctx context.Context, r terminal.Request, of terminal.Result, till terminal.Till) (terminal.Result, error) {
 	operation := strings.TrimSpace(of.TxnRef)
-	if !digits(operation) || len(operation) > 6 {
+	if !wire.IsDigits(operation) || len(operation) > 6 {
 		return terminal.Result{}, fmt.Errorf("%w: the sale has no operation number to name it by", terminal.ErrNotSent)
 	}
 	if err := payable(r.Amount); err != nil {
@@ -67,9 +67,7 @@ func payable(a terminal.Amount) error {
 // a void it must be the sale that is to be voided.
 func (s *session) prepare(ctx context.Context, till terminal.Till, void string) (err error) {
 	for n := range 2 { // an idle line may have died
-		if err = s.connect(ctx); err == nil {
-			err = s.poll(ctx)
-		}
+		err = s.ready(ctx)
 		if err == nil || n > 0 || errors.Is(err, terminal.ErrBusy) || errors.Is(err, terminal.ErrRefused) || ctx.Err() != nil {
 			break
 		}
@@ -241,11 +239,11 @@ func unclear(out terminal.Result, why string) terminal.Result {
 // judge is a sale in the engine's words, for a request of that many pesos.
 func (s *session) judge(r sale, requested int64) terminal.Result {
 	out := terminal.Result{
-		AuthCode: clip(r.auth, 20), TxnRef: clip(terminal.MaskCardNumbers(r.operation), 20), TerminalID: s.terminalID, CardName: brandOf(r), CardLast4: r.last4,
-		Code: clip(terminal.MaskCardNumbers(r.code), 8), Raw: r.raw(), TerminalTime: r.time(),
+		AuthCode: tidy(r.auth), TxnRef: tidy(r.operation), TerminalID: s.terminalID, CardName: brandOf(r), CardLast4: r.last4,
+		Code: terminal.Tidy(r.code, 8), Raw: r.raw(), TerminalTime: r.time(),
 	}
 	if r.terminalID != "" {
-		out.TerminalID = clip(terminal.MaskCardNumbers(r.terminalID), 20)
+		out.TerminalID = tidy(r.terminalID)
 	}
 	k, known := codeOf(r.code)
 	switch {
@@ -276,8 +274,8 @@ func (s *session) judgeVoid(m message, operation string, acked bool) terminal.Re
 	r := sale{message: m, terminalID: m.at(3), auth: terminal.MaskCardNumbers(m.at(4)), operation: m.at(5)}
 	named := shortNumber(r.operation) == shortNumber(operation)
 	out := terminal.Result{
-		AuthCode: clip(r.auth, 20), TxnRef: clip(terminal.MaskCardNumbers(r.operation), 20), TerminalID: s.terminalID,
-		Code: clip(terminal.MaskCardNumbers(m.code), 8), Raw: r.raw(), Text: codeText(m.code),
+		AuthCode: tidy(r.auth), TxnRef: tidy(r.operation), TerminalID: s.terminalID,
+		Code: terminal.Tidy(m.code, 8), Raw: r.raw(), Text: codeText(m.code),
 	}
 	switch k, _ := codeOf(m.code); {
 	case !acked, r.operation != "" && !named:

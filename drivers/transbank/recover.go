@@ -1,6 +1,7 @@
 package transbank
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,11 +13,7 @@ import (
 // Recover waits for an idle terminal, which acknowledges the poll, and looks for our ticket in the list of its sales, or compares
 // its last sale with the one from before (sheet 8).
 func (s *session) Recover(ctx context.Context, a terminal.Attempt) (terminal.Result, error) {
-	err := s.connect(ctx)
-	if err == nil {
-		err = s.poll(ctx)
-	}
-	if err != nil {
+	if err := s.ready(ctx); err != nil {
 		return terminal.Result{}, err
 	}
 	s.fresh = false
@@ -69,7 +66,7 @@ func (q inquest) answer(ctx context.Context) (terminal.Result, error) {
 				break
 			}
 			if reason == "" || q.marked && q.continues(all) {
-				out.Text = first(out.Text, reason)
+				out.Text = cmp.Or(out.Text, reason)
 				return out, nil
 			}
 			why = reason
@@ -82,27 +79,18 @@ func (q inquest) answer(ctx context.Context) (terminal.Result, error) {
 	r, stored, err := q.s.lastSale(ctx, false)
 	switch {
 	case errors.Is(err, terminal.ErrRefused):
-		return terminal.Result{Text: first(why, "The terminal does not tell what it has sold.")}, nil
+		return terminal.Result{Text: cmp.Or(why, "The terminal does not tell what it has sold.")}, nil
 	case err != nil:
 		return terminal.Result{}, err
 	}
 	out, reason := q.compare(r, stored)
 	if reason != "" {
-		out = terminal.Result{Text: first(why, reason)}
+		out = terminal.Result{Text: cmp.Or(why, reason)}
 		if stored {
 			out.Raw = r.raw()
 		}
 	}
 	return out, nil
-}
-
-func first(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
-	}
-	return ""
 }
 
 // continues tells whether the list has the sale that was the last one before, so that nobody has closed since.

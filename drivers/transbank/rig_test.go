@@ -10,6 +10,7 @@ import (
 
 	"tillbridge/terminal"
 	"tillbridge/terminal/drivertest"
+	"tillbridge/terminal/wire"
 )
 
 const reference, ticket = "TBRE1A00Z7", "1A00Z7"
@@ -85,7 +86,7 @@ func withFake(t *testing.T, o *Options, fk *drivertest.Fake, f func(t *testing.T
 	t.Helper()
 	fk.Format = ours()
 	fk.Frame = func(piece string) string {
-		if len(piece) > 4 && digits(piece[:4]) {
+		if len(piece) > 4 && wire.IsDigits(piece[:4]) {
 			return framed(piece, o.Model == Autoservicio)
 		}
 		return piece

@@ -10,14 +10,6 @@ import (
 	"tillbridge/terminal/link"
 )
 
-// ready makes sure of the line and of an idle terminal.
-func (s *session) ready(ctx context.Context) error {
-	if err := s.connect(ctx); err != nil {
-		return err
-	}
-	return s.poll(ctx)
-}
-
 // Probe is 0100.
 func (s *session) Probe(ctx context.Context) (terminal.Health, error) {
 	if err := s.ready(ctx); err != nil {

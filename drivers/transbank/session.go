@@ -76,10 +76,7 @@ func pesos(c terminal.Currency) error {
 }
 
 func (s *session) greet(ctx context.Context) error {
-	err := s.connect(ctx)
-	if err == nil {
-		err = s.poll(ctx)
-	}
+	err := s.ready(ctx)
 	if err != nil {
 		return err
 	}
@@ -135,6 +132,14 @@ func (s *session) connect(ctx context.Context) error {
 	return s.unasked(heard)
 }
 
+// ready makes sure of the line and of an idle terminal.
+func (s *session) ready(ctx context.Context) error {
+	if err := s.connect(ctx); err != nil {
+		return err
+	}
+	return s.poll(ctx)
+}
+
 // unasked takes what came while nothing was asked.
 func (s *session) unasked(heard []wire.STXEvent) error {
 	for _, e := range heard {
@@ -165,7 +170,7 @@ func (s *session) aside(body []byte) error {
 
 // known compares a message's terminal number with the one that answered before.
 func (s *session) known(id string) error {
-	if id = clip(terminal.MaskCardNumbers(id), 20); id == "" || s.terminalID == "" || s.terminalID == id {
+	if id = tidy(id); id == "" || s.terminalID == "" || s.terminalID == id {
 		return nil
 	}
 	return fmt.Errorf("%w: %s instead of %s", errOther, id, s.terminalID)
@@ -178,7 +183,7 @@ func (s *session) meet(id string) error {
 		return nil
 	}
 	if s.terminalID == "" {
-		s.terminalID = clip(terminal.MaskCardNumbers(id), 20)
+		s.terminalID = tidy(id)
 	}
 	s.unmet = false
 	return s.known(id)

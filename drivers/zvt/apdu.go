@@ -110,9 +110,6 @@ func (s *Splitter) Feed(p []byte) [][]byte {
 // Pending is the number of bytes of an unfinished APDU.
 func (s *Splitter) Pending() int { return len(s.pending) }
 
-// Reset drops an unfinished APDU.
-func (s *Splitter) Reset() { s.pending = nil }
-
 // ForeignProtocol tells from the first bytes that came over TCP whether something else than a ZVT terminal
 // speaks there. It says false while the bytes do not decide.
 func ForeignProtocol(first []byte) bool {

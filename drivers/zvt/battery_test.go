@@ -7,7 +7,6 @@ import (
 	"tillbridge/drivers/zvt/sim"
 	"tillbridge/terminal"
 	"tillbridge/terminal/drivertest"
-	"tillbridge/terminal/wire"
 )
 
 // subject is the driver for the battery, at a terminal that sends whole card numbers.
@@ -51,15 +50,7 @@ func strange(k terminal.LinkKind, said []byte) []byte {
 	if k == terminal.TCP {
 		return recode(said)
 	}
-	frames := wire.NewDLEReader(1 << 16)
-	for _, b := range said {
-		if e := frames.Feed(b); e.Kind == wire.DLEFrame {
-			if apdu := recode(e.Content); apdu != nil {
-				return wire.AppendDLE(nil, apdu)
-			}
-		}
-	}
-	return nil
+	return drivertest.RecodeDLE(said, recode)
 }
 
 // TestBattery puts the driver through every scenario that all drivers must pass.

@@ -8,16 +8,12 @@ import (
 
 // The bitmaps that the driver reads (PA00P015 ch. 6).
 const (
-	bmpTimeout     = 0x01
-	bmpMaxStatus   = 0x02
 	bmpServiceByte = 0x03
 	bmpAmount      = 0x04
 	bmpTLV         = 0x06
 	bmpTrace       = 0x0B
 	bmpTime        = 0x0C
 	bmpDate        = 0x0D
-	bmpExpiry      = 0x0E
-	bmpCardSeq     = 0x17
 	bmpPaymentType = 0x19
 	bmpPAN         = 0x22
 	bmpTrack2      = 0x23
@@ -35,8 +31,6 @@ const (
 	bmpTurnoverNo  = 0x88
 	bmpCardType    = 0x8A
 	bmpCardName    = 0x8B
-	bmpNetworkType = 0x8C
-	bmpHostCode    = 0xA0
 	bmpLongDate    = 0xAA
 )
 

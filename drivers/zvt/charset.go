@@ -53,43 +53,25 @@ func ParseCharset(name string) (Charset, error) {
 	return CharsetAuto, fmt.Errorf("character set %q: want one of %s", name, strings.Join(charsetWords[:], ", "))
 }
 
-// CharsetOfTag reads the value of TLV tag 14 (PA00P015 ch. 9.4). ok is false for what is not known here.
+// charsetTags are the values of TLV tag 14 (PA00P015 ch. 9.4).
+var charsetTags = map[byte]Charset{
+	0x00: CharsetASCII, 0x01: CharsetLatin1, 0x02: CharsetLatin2, 0x0F: CharsetLatin9, 0xFE: CharsetUTF8, 0xFF: CharsetCP437,
+}
+
+// CharsetOfTag reads the value of TLV tag 14. ok is false for what is not known here.
 func CharsetOfTag(value []byte) (c Charset, ok bool) {
-	if len(value) != 1 {
-		return CharsetAuto, false
+	if len(value) == 1 {
+		c, ok = charsetTags[value[0]]
 	}
-	switch value[0] {
-	case 0x00:
-		return CharsetASCII, true
-	case 0x01:
-		return CharsetLatin1, true
-	case 0x02:
-		return CharsetLatin2, true
-	case 0x0F:
-		return CharsetLatin9, true
-	case 0xFE:
-		return CharsetUTF8, true
-	case 0xFF:
-		return CharsetCP437, true
-	}
-	return CharsetAuto, false
+	return c, ok
 }
 
 // TagValue is the value of tag 14 that names the character set; ok is false for those without one.
 func (c Charset) TagValue() (value byte, ok bool) {
-	switch c {
-	case CharsetASCII:
-		return 0x00, true
-	case CharsetLatin1:
-		return 0x01, true
-	case CharsetLatin2:
-		return 0x02, true
-	case CharsetLatin9:
-		return 0x0F, true
-	case CharsetUTF8:
-		return 0xFE, true
-	case CharsetCP437:
-		return 0xFF, true
+	for value, named := range charsetTags {
+		if named == c {
+			return value, true
+		}
 	}
 	return 0, false
 }

@@ -1,6 +1,9 @@
 package zvt
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Language is a language of the clerk.
 type Language uint8
@@ -22,61 +25,12 @@ func (t Text) In(l Language) string {
 	return t.EN
 }
 
-// Class sorts result codes by what the clerk can do about them. It decides nothing about money: that is
-// for the dialogue as a whole. The zero value says nothing.
-type Class uint8
-
-// The classes.
-const (
-	ClassOther         Class = iota // not in the lists below: show the text
-	ClassApproved                   // 00
-	ClassDeclined                   // by the bank, or the card does not do
-	ClassCancelled                  // by a key, or nobody acted in time
-	ClassNotReady                   // the terminal needs something done first
-	ClassCommunication              // the terminal did not reach its host
-	ClassConfiguration              // the provider must change the terminal, or we our settings
-)
-
-var classWords = [...]string{"other", "approved", "declined", "cancelled", "not ready", "communication", "configuration"}
-
-func (c Class) String() string {
-	if int(c) < len(classWords) {
-		return classWords[c]
-	}
-	return fmt.Sprintf("class(%d)", uint8(c))
-}
-
 // CodeText is a result or status code as papers and hotlines write it, hexadecimal and decimal: "6C (108)".
 // The byte is binary, so 33 is the host's code 51.
 func CodeText(code byte) string { return fmt.Sprintf("%02X (%d)", code, code) }
 
-// ResultClass is the class of a result code (BMP 27, first byte of 06 1E, 84 xx; PA00P015 ch. 10).
-//
-// Class zero holds for codes that are not told, CD among them, which card complete sends for an approved
-// payment whose cashback was refused.
-func ResultClass(code byte) Class {
-	switch code {
-	case 0x00:
-		return ClassApproved
-	case 0x64, 0x65, 0x67, 0x68, 0x6E, 0x71, 0x72, 0x73, 0x76, 0x78, 0x79, 0x7A, 0x7B, 0x7C, 0x7E, 0xC3, 0xC5, 0xC8, 0xD2:
-		return ClassDeclined
-	case 0x6C:
-		return ClassCancelled
-	case 0x6A, 0x6B, 0x77, 0x9C, 0xA0, 0xB1, 0xB2, 0xC2, 0xC4, 0xCC, 0xE0, 0xE4, 0xF0, 0xF6:
-		return ClassNotReady
-	case 0x7D, 0x9B, 0xA1, 0xA3:
-		return ClassCommunication
-	case 0x6F, 0x83, 0x85, 0x9A, 0xA5, 0xC6, 0xCB:
-		return ClassConfiguration
-	}
-	if code <= 0x63 {
-		return ClassDeclined
-	}
-	return ClassOther
-}
-
-// undecided tells whether a result code leaves open whether the money moved: it is in no list, or it may stand beside an approval, as CD does,
-// or speaks of a sale that was made in part (9D) or whose record is damaged (FB).
+// undecided tells whether a result code leaves open whether the money moved: it is in no list, or it may stand beside an approval, as CD does
+// (card complete: the cashback was refused), or speaks of a sale that was made in part (9D) or whose record is damaged (FB).
 func undecided(code byte) bool {
 	if code == 0xCD || code == 0x9D || code == 0xFB {
 		return true
@@ -187,44 +141,37 @@ var resultTexts = map[byte]Text{
 
 // hostText explains a code of the bank's host, as card complete lists them.
 func hostText(code byte) Text {
-	t := Text{"Declined by the bank.", "Von der Bank abgelehnt."}
-	switch code {
-	case 0x01, 0x02:
-		t = Text{"The bank asks for a call before it approves.", "Die Bank verlangt einen Anruf vor der Genehmigung."}
-	case 0x03:
-		t = Text{"The merchant number is not valid. Ask the terminal's provider.", "Vertragsnummer ungültig. Bitte den Terminal-Anbieter fragen."}
-	case 0x04, 0x29, 0x2B:
-		t = Text{"Declined: the bank asks to keep the card.", "Abgelehnt: Karte einziehen."}
-	case 0x06, 0x0E:
-		t = Text{"Declined: the card is not valid.", "Abgelehnt: Karte ungültig."}
-	case 0x0A:
-		t = Text{"Declined: not allowed.", "Abgelehnt: nicht erlaubt."}
-	case 0x0D, 0x40:
-		t = Text{"Declined: the amount is not accepted.", "Abgelehnt: Betrag nicht angenommen."}
-	case 0x0F, 0x18, 0x3A, 0x3F, 0x4C, 0x5B, 0x5C, 0x5D, 0x60, 0x61, 0x63:
-		t = Text{"Error in the bank's system. Try again later.", "Fehler im System der Bank. Bitte später noch einmal versuchen."}
-	case 0x1D:
-		t = Text{"The bank could not process the payment.", "Die Bank konnte die Zahlung nicht verarbeiten."}
-	case 0x1E:
-		t = Text{"The bank did not understand the terminal.", "Die Bank hat das Terminal nicht verstanden."}
-	case 0x33:
-		t = Text{"Declined: not enough money on the account, or over the limit.", "Abgelehnt: Deckung oder Limit nicht ausreichend."}
-	case 0x36, 0x50:
-		t = Text{"Declined: the card has expired.", "Abgelehnt: Karte abgelaufen."}
-	case 0x37, 0x38, 0x51, 0x52:
-		t = Text{"Declined: wrong PIN, or PIN tried too often.", "Abgelehnt: PIN falsch oder zu oft falsch eingegeben."}
-	case 0x39:
-		t = Text{"Declined: wrong card.", "Abgelehnt: falsche Karte."}
-	case 0x56:
-		t = Text{"The terminal is not active at the bank. Ask the terminal's provider.", "Terminal bei der Bank nicht aktiv. Bitte den Terminal-Anbieter fragen."}
-	case 0x57:
-		t = Text{"The terminal must be initialised first.", "Das Terminal muss zuerst initialisiert werden."}
-	case 0x59:
-		t = Text{"The terminal is locked by the bank. Ask the terminal's provider.", "Terminal von der Bank gesperrt. Bitte den Terminal-Anbieter fragen."}
-	case 0x5F:
-		t = Text{"The bank asks to try again.", "Die Bank bittet um einen neuen Versuch."}
-	case 0x62:
-		t = Text{"The terminal needs an extended diagnosis.", "Das Terminal braucht eine erweiterte Diagnose."}
+	for _, h := range hostTexts {
+		if strings.IndexByte(h.codes, code) >= 0 {
+			return h.Text
+		}
 	}
-	return t
+	return Text{"Declined by the bank.", "Von der Bank abgelehnt."}
+}
+
+var hostTexts = []struct {
+	codes string
+	Text
+}{
+	{"\x01\x02", Text{"The bank asks for a call before it approves.", "Die Bank verlangt einen Anruf vor der Genehmigung."}},
+	{"\x03", Text{"The merchant number is not valid. Ask the terminal's provider.", "Vertragsnummer ungültig. Bitte den Terminal-Anbieter fragen."}},
+	{"\x04\x29\x2B", Text{"Declined: the bank asks to keep the card.", "Abgelehnt: Karte einziehen."}},
+	{"\x06\x0E", Text{"Declined: the card is not valid.", "Abgelehnt: Karte ungültig."}},
+	{"\x0A", Text{"Declined: not allowed.", "Abgelehnt: nicht erlaubt."}},
+	{"\x0D\x40", Text{"Declined: the amount is not accepted.", "Abgelehnt: Betrag nicht angenommen."}},
+	{
+		"\x0F\x18\x3A\x3F\x4C\x5B\x5C\x5D\x60\x61\x63",
+		Text{"Error in the bank's system. Try again later.", "Fehler im System der Bank. Bitte später noch einmal versuchen."},
+	},
+	{"\x1D", Text{"The bank could not process the payment.", "Die Bank konnte die Zahlung nicht verarbeiten."}},
+	{"\x1E", Text{"The bank did not understand the terminal.", "Die Bank hat das Terminal nicht verstanden."}},
+	{"\x33", Text{"Declined: not enough money on the account, or over the limit.", "Abgelehnt: Deckung oder Limit nicht ausreichend."}},
+	{"\x36\x50", Text{"Declined: the card has expired.", "Abgelehnt: Karte abgelaufen."}},
+	{"\x37\x38\x51\x52", Text{"Declined: wrong PIN, or PIN tried too often.", "Abgelehnt: PIN falsch oder zu oft falsch eingegeben."}},
+	{"\x39", Text{"Declined: wrong card.", "Abgelehnt: falsche Karte."}},
+	{"\x56", Text{"The terminal is not active at the bank. Ask the terminal's provider.", "Terminal bei der Bank nicht aktiv. Bitte den Terminal-Anbieter fragen."}},
+	{"\x57", Text{"The terminal must be initialised first.", "Das Terminal muss zuerst initialisiert werden."}},
+	{"\x59", Text{"The terminal is locked by the bank. Ask the terminal's provider.", "Terminal von der Bank gesperrt. Bitte den Terminal-Anbieter fragen."}},
+	{"\x5F", Text{"The bank asks to try again.", "Die Bank bittet um einen neuen Versuch."}},
+	{"\x62", Text{"The terminal needs an extended diagnosis.", "Das Terminal braucht eine erweiterte Diagnose."}},
 }

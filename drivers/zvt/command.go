@@ -10,12 +10,9 @@ const (
 	CmdStatusEnquiry   Command = 0x0501
 	CmdRegistration    Command = 0x0600
 	CmdAuthorisation   Command = 0x0601
-	CmdLogOff          Command = 0x0602
 	CmdTurnoverTotals  Command = 0x0610
 	CmdReprintReceipts Command = 0x0612
-	CmdPrintSystem     Command = 0x061A // print system configuration
 	CmdRepeatReceipt   Command = 0x0620
-	CmdPartialReversal Command = 0x0623 // partial reversal, booking of a reservation
 	CmdReversal        Command = 0x0630
 	CmdRefund          Command = 0x0631
 	CmdEndOfDay        Command = 0x0650

@@ -19,7 +19,7 @@ func Describe(apdu []byte) string {
 	if err != nil {
 		return clip(fmt.Sprintf("%s: % X", describeError(err), masked))
 	}
-	m := takeApart(a)
+	m := TakeApart(a)
 	parts := []string{strings.TrimSpace(a.Command.String() + " " + a.Command.Name())}
 	if a.Command.IsAnswer() && a.Command != CmdAccepted && a.Command != CmdRefused {
 		parts = append(parts, fmt.Sprintf("%q", ResultText(byte(a.Command)).EN))
@@ -73,9 +73,8 @@ func describeBMP(b BMP) string {
 		return "*" + lastFour(wire.Nibbles(b.Value))
 	case bmpTrack1, bmpTrack2, bmpTrack3, 0x3A, 0x3D:
 		return "***"
-	case bmpContractNo, bmpApproval, bmpText, bmpCardName, 0xF1, 0xF2, 0xF3, 0xF4, 0xF5, 0xF6, 0xF7, 0xF8,
-		0xE1, 0xE2, 0xE3, 0xE4, 0xE5, 0xE6, 0xE7, 0xE8:
-		return fmt.Sprintf("%q", maskText(trimmed(CharsetAuto, b.Value)))
+	case bmpContractNo, bmpApproval:
+		return quoted(b.Value)
 	case bmpTLV:
 		return describeNodes(0, ParseTLV(b.Value))
 	case bmpTotals:
@@ -88,8 +87,13 @@ func describeBMP(b BMP) string {
 		}
 		return fmt.Sprint(b.Value[0])
 	}
+	if isTextBMP(b.ID) {
+		return quoted(b.Value)
+	}
 	return maskText(wire.Nibbles(b.Value))
 }
+
+func quoted(value []byte) string { return fmt.Sprintf("%q", maskText(trimmed(CharsetAuto, value))) }
 
 func describeNodes(parent wire.Tag, nodes Nodes) string {
 	var out []string

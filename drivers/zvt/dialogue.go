@@ -16,8 +16,7 @@ import (
 type expectation uint8
 
 const (
-	nothing         expectation = iota // ends with 80 00
-	nothingApproved                    // a 04 0F that may be an approval, with an amount, belongs to somebody else's payment
+	nothingApproved expectation = iota // a 04 0F that may be an approval, with an amount, belongs to somebody else's payment
 	anything                           // sums, or the last transaction once more
 	payment                            // each is recorded before it is acknowledged
 )
@@ -71,20 +70,20 @@ func (d *dialogue) run(ctx context.Context, apdu []byte) (ending, error) {
 	}
 	until, gaveUp := time.Now().Add(answerWait), false
 	for {
-		next, err := d.s.link.next(ctx, until, d.expects == payment)
+		next, err := d.s.line.next(ctx, until, d.expects == payment)
 		switch {
-		case errors.Is(err, errPoked):
+		case errors.Is(err, terminal.ErrPoked):
 			d.abort(ctx)
 			continue
 		case d.over(err):
 			return d.e, nil
-		case errors.Is(err, errSilent) && d.answered && !gaveUp && d.expects == payment:
+		case errors.Is(err, terminal.ErrSilent) && d.answered && !gaveUp && d.expects == payment:
 			// T4: the payment is given up, and its end still counts.
 			gaveUp, until = true, time.Now().Add(grace)
 			d.s.cancel.Store(true)
 			d.abort(ctx)
 			continue
-		case errors.Is(err, errSilent) && d.answered:
+		case errors.Is(err, terminal.ErrSilent) && d.answered:
 			return d.e, errNoEnd
 		case err != nil:
 			return d.e, err
@@ -117,10 +116,10 @@ func (d *dialogue) run(ctx context.Context, apdu []byte) (ending, error) {
 
 // start hands the command to the line.
 func (d *dialogue) start(ctx context.Context, apdu []byte) error {
-	d.s.link.forget()
-	sent, err := d.s.link.send(ctx, apdu, d.kind, d.sent())
+	d.s.line.forget()
+	sent, err := d.s.line.send(ctx, apdu, d.kind, d.sent())
 	d.e.again = d.e.again || sent.times > 1 || d.restarts > 0
-	d.proven = sent.ack && d.s.link.proved
+	d.proven = sent.ack && d.s.line.proved
 	d.began = time.Now()
 	return err
 }
@@ -137,7 +136,7 @@ func (d *dialogue) doubted() bool {
 // over tells whether a doubted end is believed, given how the wait for another message ended. A terminal that
 // closes its connection has nothing more to say on it.
 func (d *dialogue) over(err error) bool {
-	return d.ended && (errors.Is(err, errSilent) || errors.Is(err, io.EOF))
+	return d.ended && (errors.Is(err, terminal.ErrSilent) || errors.Is(err, io.EOF))
 }
 
 // sent reports that the money command has been handed to the line.
@@ -154,12 +153,8 @@ func (d *dialogue) abort(ctx context.Context) {
 	if !d.answered || d.aborting || !d.s.cancel.Swap(false) {
 		return
 	}
-	apdu, err := AbortRequest()
-	if err == nil {
-		d.aborting = true
-		_, err = d.s.link.send(ctx, apdu, interjection, nil)
-	}
-	if err != nil {
+	d.aborting = true
+	if _, err := d.s.line.send(ctx, AbortRequest(), interjection, nil); err != nil {
 		d.s.log.Warn("abort request", "error", err)
 	}
 }
@@ -223,7 +218,7 @@ func (d *dialogue) finish(ctx context.Context, a APDU) (done bool, err error) {
 	case ours:
 		d.hearEnd(a)
 	}
-	s, err := d.s.link.send(ctx, ReplyTo(a.Command), farewell, nil)
+	s, err := d.s.line.send(ctx, ReplyTo(a.Command), farewell, nil)
 	switch {
 	case err != nil && !ours:
 		return false, err
@@ -235,9 +230,9 @@ func (d *dialogue) finish(ctx context.Context, a APDU) (done bool, err error) {
 	case err != nil:
 		d.s.log.Debug("answer the end", "error", err)
 	}
-	d.s.link.proved = true
+	d.s.line.proved = true
 	// The answer to an abort request may still come, and would be taken for that to the next command.
-	d.s.broken = err != nil || d.s.link.serial != nil && !s.ack || d.aborting
+	d.s.broken = err != nil || d.s.line.serial != nil && !s.ack || d.aborting
 	return true, nil
 }
 
@@ -262,7 +257,7 @@ func (d *dialogue) hearAnswer(a APDU, reply Answer) (done bool, err error) {
 	if d.kind == money {
 		d.progress(terminal.Started, "")
 	}
-	return d.expects == nothing, nil
+	return false, nil
 }
 
 // hearResult takes a status information. It is acknowledged only when it is recorded, or known already.
@@ -308,7 +303,7 @@ func (d *dialogue) reply(ctx context.Context, c Command) error {
 
 // answer answers the message that was taken last, unless the terminal has gone on without the answer.
 func (d *dialogue) answer(ctx context.Context, c Command) (sent bool, err error) {
-	gone, err := d.s.link.overtaken(ctx)
+	gone, err := d.s.line.overtaken(ctx)
 	switch {
 	case err != nil:
 		return false, err
@@ -320,7 +315,7 @@ func (d *dialogue) answer(ctx context.Context, c Command) (sent bool, err error)
 	if d.expects == payment {
 		k = answer
 	}
-	_, err = d.s.link.send(ctx, ReplyTo(c), k, nil)
+	_, err = d.s.line.send(ctx, ReplyTo(c), k, nil)
 	d.live = d.live || err == nil && d.answered
 	return err == nil, err
 }
@@ -349,13 +344,7 @@ func (d *dialogue) hearProgress(a APDU) {
 	if d.expects == payment {
 		d.silence = max(completionTimeout, d.s.o.PaymentTimeout, i.Timeout)
 	}
-	d.progress(stages[i.Phase()], i.Text(d.s.o.Language))
-}
-
-// stages are the phases of an intermediate status in the engine's words.
-var stages = map[Phase]terminal.Stage{
-	PhaseWaitsForCard: terminal.CardWait, PhaseCardRead: terminal.CardRead, PhaseHost: terminal.HostWait,
-	PhaseReversing: terminal.Working, PhaseAttention: terminal.Attention, PhaseDeclined: terminal.Working,
+	d.progress(i.Stage(), i.Text(d.s.o.Language))
 }
 
 func (d *dialogue) progress(stage terminal.Stage, text string) {
@@ -370,11 +359,7 @@ func (d *dialogue) print(receipts ...ReceiptText) {
 		return
 	}
 	for _, r := range receipts {
-		out := terminal.Receipt{Kind: receiptKinds[r.Kind], Signature: r.Info&ReceiptSignature != 0}
-		for _, l := range r.Lines {
-			out.Lines = append(out.Lines, terminal.Line{Text: l.Text, Centred: l.Centred, Wide: l.Wide, Tall: l.Tall, Indent: l.Indent})
-		}
-		d.till.Receipt(out)
+		d.till.Receipt(terminal.Receipt{Kind: receiptKinds[r.Kind], Signature: r.Info&ReceiptSignature != 0, Lines: r.Lines})
 	}
 }
 

@@ -3,6 +3,7 @@ package zvt
 import (
 	"tillbridge/drivers/zvt/sim"
 	"tillbridge/terminal"
+	"tillbridge/terminal/link"
 )
 
 // Driver is the driver. A terminal that is not told otherwise speaks 9600 baud, 8 data bits, no parity, two
@@ -14,7 +15,12 @@ func Driver() terminal.Driver {
 		Options: func() any { return NewOptions() },
 		Kinds:   []terminal.Session{(*session)(nil)}, Known: "the public paper, and conversations captured from real terminals",
 		Open: open, Simulate: sim.New,
-		USB: usbIDs(), Identify: identify, Asks: asks(), Bauds: []int{115200}, Describe: describeLine,
+		// Terminals that are sold with ZVT too.
+		USB: []terminal.USBID{
+			link.USBTelium, link.USBMove5000, link.USBMove3000, link.USBDesk3000, link.USBIWL200, link.USBICT200, link.USBDesk5000, link.USBLane5000,
+			link.USBLane3000, link.USBVX820,
+		},
+		Identify: identify, Asks: asks(), Bauds: []int{115200}, Describe: describeLine,
 	}
 }
 

@@ -1,10 +1,8 @@
 package zvt
 
 import (
-	"context"
 	"encoding/hex"
 	"errors"
-	"log/slog"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -31,15 +29,7 @@ func TestEnquiryAnsweredByAnEarlierEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				till, far := simulate.Pipe()
-				o := NewOptions()
-				o.Register = false
-				s, err := open(t.Context(), terminal.Env{
-					Dial: func(context.Context) (terminal.Port, error) { return till, nil },
-					Link: terminal.TCP, Currency: euro, Log: slog.New(slog.DiscardHandler),
-				}, o)
-				if err != nil {
-					t.Fatal(err)
-				}
+				s := scripted(t, till, terminal.TCP, false)
 				played := make(chan error, 1)
 				go func() {
 					defer far.Close()
@@ -96,13 +86,7 @@ func TestProgressOfAForgottenPayment(t *testing.T) {
 						answers = append(answers, hex.EncodeToString(heard))
 					}
 				}()
-				s, err := open(t.Context(), terminal.Env{
-					Dial: func(context.Context) (terminal.Port, error) { return till, nil },
-					Link: terminal.TCP, Currency: euro, Log: slog.New(slog.DiscardHandler),
-				}, NewOptions())
-				if err != nil {
-					t.Fatal(err)
-				}
+				s := scripted(t, till, terminal.TCP, true)
 				_ = s.Close()
 				<-played
 				if !slices.Equal(answers, c.want) {

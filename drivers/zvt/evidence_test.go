@@ -260,14 +260,8 @@ func TestUndecidedLineIsAborted(t *testing.T) {
 				go func() {
 					played <- playScript(newPuppet(far, k), script)
 				}()
-				s, err := open(t.Context(), terminal.Env{
-					Dial: func(context.Context) (terminal.Port, error) { return abortedPort{till, &closes, &aborted}, nil },
-					Link: k, Currency: euro, Log: slog.New(slog.DiscardHandler),
-				}, NewOptions())
-				if err != nil {
-					t.Fatal(err)
-				}
-				_, err = s.Pay(t.Context(), terminal.Request{Amount: terminal.Amount{Minor: 1250, Currency: euro}, Armed: time.Now()}, &drivertest.Book{})
+				s := scripted(t, abortedPort{till, &closes, &aborted}, k, true)
+				_, err := s.Pay(t.Context(), terminal.Request{Amount: terminal.Amount{Minor: 1250, Currency: euro}, Armed: time.Now()}, &drivertest.Book{})
 				if (err != nil) != (aborts > 0) || aborted.Load() != aborts || closes.Load() != 0 {
 					t.Errorf("%s %s: %v; aborted %d times, closed %d times", k, script, err, aborted.Load(), closes.Load())
 				}
@@ -288,15 +282,7 @@ func TestCloseDuringAPaymentAborts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var closes, aborted atomic.Int32
 		till, far := simulate.Pipe()
-		o := NewOptions()
-		o.Register = false
-		s, err := open(t.Context(), terminal.Env{
-			Dial: func(context.Context) (terminal.Port, error) { return abortedPort{till, &closes, &aborted}, nil },
-			Link: terminal.TCP, Currency: euro, Log: slog.New(slog.DiscardHandler),
-		}, o)
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := scripted(t, abortedPort{till, &closes, &aborted}, terminal.TCP, false)
 		ended := make(chan error, 1)
 		go func() {
 			_, err := s.Pay(context.Background(), terminal.Request{Amount: terminal.Amount{Minor: 1250, Currency: euro}}, &drivertest.Book{})

@@ -18,22 +18,6 @@ const (
 	identifyMost = 64              // messages of the terminal that are heard
 )
 
-// usbIDs are terminals that are sold with ZVT too, by the ids under which they are commonly known.
-func usbIDs() []terminal.USBID {
-	return []terminal.USBID{
-		{ID: "079b:0028", Name: "Ingenico Telium terminal"},
-		{ID: "0b00:0052", Name: "Ingenico Move/5000"},
-		{ID: "0b00:0053", Name: "Ingenico Move/3000 series"},
-		{ID: "0b00:0054", Name: "Ingenico Desk/3000 series"},
-		{ID: "0b00:0064", Name: "Ingenico iWL200 series"},
-		{ID: "0b00:0066", Name: "Ingenico iCT200 series"},
-		{ID: "0b00:0080", Name: "Ingenico Desk/5000"},
-		{ID: "0b00:0081", Name: "Ingenico Lane/5000"},
-		{ID: "0b00:0084", Name: "Ingenico Lane/3000"},
-		{ID: "11ca:0219", Name: "Verifone VX 820"},
-	}
-}
-
 // asks is what identify may write.
 func asks() []terminal.Message {
 	const (
@@ -116,15 +100,12 @@ func (s *search) speaks() bool {
 
 // ask sends the enquiry and hears the terminal out.
 func (s *search) ask(ctx context.Context) (terminal.Identity, error) {
-	apdu, err := StatusEnquiry(nil, nil)
-	if err != nil {
-		return terminal.Identity{}, err
-	}
-	s.sent = apdu
+	s.sent = StatusEnquiry(nil)
 	var a APDU
+	var err error
 	// Once more where the line, and not the terminal, may have lost it: the enquiry may be repeated at will.
 	for range 2 {
-		if err = s.write(apdu); err != nil {
+		if err = s.write(s.sent); err != nil {
 			return terminal.Identity{}, err
 		}
 		if a, err = s.next(ctx, identifyWait); err == nil || !errors.Is(err, terminal.ErrNobody) && !s.damaged {

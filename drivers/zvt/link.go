@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"os"
-	"sync/atomic"
 	"time"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/link"
 	"tillbridge/terminal/wire"
 )
 
@@ -19,22 +17,20 @@ const (
 	byteGap    = 300 * time.Millisecond // T1 is 200 ms; USB adapters deliver in bursts
 	ackWait    = 5 * time.Second        // T2: the end of a frame to its ACK or NAK
 	lastWait   = time.Second            // to the ACK of the last answer of a dialogue, which decides nothing
-	sendsMost  = 3                      // of one frame
 	answerLate = 4 * time.Second        // after which a message is not answered any more, but its repetition
 	glance     = 300 * time.Microsecond // to see what has come in unasked
 )
 
 var (
-	errSilent  = errors.New("the terminal does not answer")
-	errPoked   = errors.New("somebody wants to cancel")
 	errForeign = errors.New("what answers on this line does not speak ZVT; check the port, and that ZVT is switched on in the terminal")
 	errLink    = errors.New("the terminal could not be sent a whole message; check the cable and the line settings")
 )
 
-// link carries APDUs over a port: in frames with ACK and NAK on a serial line, bare over TCP. Everything but
+// carrier carries APDUs over a port: in frames with ACK and NAK on a serial line, bare over TCP. Everything but
 // poke is called by one goroutine.
-type link struct {
+type carrier struct {
 	port   terminal.Port
+	ear    *terminal.Ear
 	log    *slog.Logger
 	count  *terminal.Quality // may be nil
 	serial *wire.DLEReader   // nil over TCP
@@ -50,71 +46,43 @@ type link struct {
 	ack, nak bool      // came since the last frame was sent
 	ackAt    int       // how many APDUs were in the queue when the ACK came
 	asked    time.Time // when a command was sent that the terminal has not acknowledged yet; zero for none
-	buf      []byte
-	poked    atomic.Bool
 }
 
-func newLink(p terminal.Port, k terminal.LinkKind, log *slog.Logger) *link {
-	l := &link{port: p, log: log, buf: make([]byte, 4096)}
-	if k == terminal.Serial {
+func newCarrier(p terminal.Port, e terminal.Env) *carrier {
+	l := &carrier{port: p, ear: terminal.NewEar(p), log: e.Log, count: e.Quality}
+	if e.Link == terminal.Serial {
 		l.serial = NewSerialReader()
 	}
 	return l
 }
 
-// poke makes a pokeable wait end with errPoked, once. It may be called from any goroutine.
-func (l *link) poke() {
-	l.poked.Store(true)
-	_ = l.port.SetReadDeadline(time.Unix(1, 0))
-}
+// poke makes a pokeable wait end with terminal.ErrPoked, once. It may be called from any goroutine.
+func (l *carrier) poke() { l.ear.Poke() }
 
 // fill waits for bytes until a time and takes them apart. It returns nil when something came, or nothing yet
 // and there is time left.
-func (l *link) fill(ctx context.Context, until time.Time, pokeable bool) error {
-	limit := until
-	partial := l.serial != nil && l.serial.Partial()
+func (l *carrier) fill(ctx context.Context, until time.Time, pokeable bool) error {
+	limit, partial := until, l.serial != nil && l.serial.Partial()
 	if gap := time.Now().Add(byteGap); partial && gap.Before(limit) {
 		limit = gap
 	}
-	if err := l.port.SetReadDeadline(limit); err != nil {
-		return err
-	}
-	if pokeable && l.poked.Swap(false) {
-		return errPoked
-	}
-	stop := context.AfterFunc(ctx, func() { _ = l.port.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
-	n, err := l.port.Read(l.buf)
-	if n > 0 {
+	heard, err := l.ear.Hear(ctx, limit, pokeable)
+	if len(heard) > 0 {
 		l.heard = time.Now()
 	}
-	if e := l.take(l.buf[:n]); e != nil {
+	if e := l.take(heard); e != nil {
 		return e
 	}
-	switch {
-	case err == nil || n > 0:
-		return nil
-	case !errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("the line to the terminal broke: %w", err)
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case pokeable && l.poked.Swap(false):
-		return errPoked
-	}
-	now := time.Now()
-	if partial && !now.Before(limit) { // T1: the rest of the frame does not come
+	if partial && errors.Is(err, terminal.ErrSilent) { // T1: the rest of the frame does not come
 		l.serial.Reset()
 		l.count.BadCheck()
 		return l.control(wire.NAK)
 	}
-	if !now.Before(until) {
-		return errSilent
-	}
-	return nil
+	return err
 }
 
 // take takes bytes apart. A frame is acknowledged to the line at once, before anything is made of it.
-func (l *link) take(p []byte) error {
+func (l *carrier) take(p []byte) error {
 	if l.serial == nil {
 		if !l.known && len(p) > 0 {
 			if ForeignProtocol(p) {
@@ -163,14 +131,14 @@ func (l *link) take(p []byte) error {
 }
 
 // acked counts how long the terminal took, once for a command.
-func (l *link) acked() {
+func (l *carrier) acked() {
 	if !l.asked.IsZero() {
 		l.count.Answered(time.Since(l.asked))
 		l.asked = time.Time{}
 	}
 }
 
-func (l *link) control(b byte) error {
+func (l *carrier) control(b byte) error {
 	_, err := l.port.Write([]byte{b})
 	return err
 }
@@ -198,7 +166,7 @@ type sending struct {
 // send hands an APDU to the line; written is called, where it is not nil, as soon as the first byte may have
 // left. The frame of a money command is repeated on a clean NAK alone: after silence send returns without an
 // error, and the caller waits for the terminal's word.
-func (l *link) send(ctx context.Context, apdu []byte, k kind, written func()) (sending, error) {
+func (l *carrier) send(ctx context.Context, apdu []byte, k kind, written func()) (sending, error) {
 	l.asked = time.Time{}
 	if !k.answers() {
 		l.asked = time.Now()
@@ -212,7 +180,7 @@ func (l *link) send(ctx context.Context, apdu []byte, k kind, written func()) (s
 	}
 	frame := SerialFrame(apdu)
 	var s sending
-	for s.times < sendsMost {
+	for s.times < link.SendsMost {
 		l.ack, l.nak = false, false
 		if s.times > 0 {
 			l.count.SentAgain()
@@ -252,7 +220,7 @@ func (l *link) send(ctx context.Context, apdu []byte, k kind, written func()) (s
 // late; that ACK then follows and tells that the answer has arrived, so no second one is sent. Without that ACK
 // the answer is due again. And on silence alone it is not sent again, other than the paper has it: had it been
 // lost, the terminal would ask for it by its own repetition (T3), and had it not, it would be one too many.
-func (l *link) acknowledged(ctx context.Context, k kind) (again bool, err error) {
+func (l *carrier) acknowledged(ctx context.Context, k kind) (again bool, err error) {
 	before, repeated := len(l.queue), false
 	until := time.Now().Add(ackWait)
 	if k == farewell {
@@ -283,7 +251,7 @@ func (l *link) acknowledged(ctx context.Context, k kind) (again bool, err error)
 			}
 		}
 		switch err := l.fill(ctx, until, false); {
-		case !errors.Is(err, errSilent):
+		case !errors.Is(err, terminal.ErrSilent):
 			if err != nil {
 				return false, err
 			}
@@ -297,7 +265,7 @@ func (l *link) acknowledged(ctx context.Context, k kind) (again bool, err error)
 
 // repetitions drops those APDUs of the queue, from and to given places, that are the one being answered once
 // more. It tells whether there were any.
-func (l *link) repetitions(from, to int) bool {
+func (l *carrier) repetitions(from, to int) bool {
 	kept := l.queue[:from:from]
 	for _, apdu := range l.queue[from:to] {
 		if !bytes.Equal(apdu, l.last) {
@@ -316,7 +284,7 @@ func (l *link) repetitions(from, to int) bool {
 }
 
 // stale drops APDUs of the queue that came too early to be about our command.
-func (l *link) stale(from, to int) {
+func (l *carrier) stale(from, to int) {
 	for _, apdu := range l.queue[from:to] {
 		l.log.Warn("a message of the terminal came before it had our command, and is passed over", "message", Describe(apdu))
 	}
@@ -324,10 +292,10 @@ func (l *link) stale(from, to int) {
 }
 
 // forget drops what came before a command is sent: it cannot be about it.
-func (l *link) forget() { l.stale(0, len(l.queue)) }
+func (l *carrier) forget() { l.stale(0, len(l.queue)) }
 
 // next is the terminal's next APDU. One that came again before it could be answered counts once.
-func (l *link) next(ctx context.Context, until time.Time, pokeable bool) ([]byte, error) {
+func (l *carrier) next(ctx context.Context, until time.Time, pokeable bool) ([]byte, error) {
 	for len(l.queue) == 0 {
 		if err := l.fill(ctx, until, pokeable); err != nil {
 			return nil, err
@@ -340,12 +308,12 @@ func (l *link) next(ctx context.Context, until time.Time, pokeable bool) ([]byte
 }
 
 // look takes what has come in and does not wait for more, but for the rest of a frame.
-func (l *link) look(ctx context.Context) error {
+func (l *carrier) look(ctx context.Context) error {
 	until := time.Now().Add(glance)
 	if l.serial != nil && l.serial.Partial() {
 		until = time.Now().Add(byteGap + glance)
 	} else if q, ok := l.port.(interface{ Quiet() bool }); ok && q.Quiet() {
-		return errSilent // a timer so short takes a millisecond, which the customer would wait for
+		return terminal.ErrSilent // a timer so short takes a millisecond, which the customer would wait for
 	}
 	return l.fill(ctx, until, false)
 }
@@ -354,17 +322,17 @@ func (l *link) look(ctx context.Context) error {
 // it has given up waiting for the answer, and would take it for that of the other message. After its last
 // repetition (PA00P016 ch. 2) it is about to. After a time it is just repeating the message, and that gets the
 // answer.
-func (l *link) overtaken(ctx context.Context) (bool, error) {
+func (l *carrier) overtaken(ctx context.Context) (bool, error) {
 	for looks := range 16 {
 		if l.serial == nil || looks > 0 && !l.serial.Partial() {
 			break
 		}
-		if err := l.look(ctx); err != nil && !errors.Is(err, errSilent) {
+		if err := l.look(ctx); err != nil && !errors.Is(err, terminal.ErrSilent) {
 			return false, err
 		}
 	}
 	l.repetitions(0, len(l.queue))
-	late := l.serial != nil && (l.copies >= sendsMost || time.Since(l.since) > answerLate)
+	late := l.serial != nil && (l.copies >= link.SendsMost || time.Since(l.since) > answerLate)
 	return late || len(l.queue) > 0, nil
 }
 
@@ -372,7 +340,7 @@ func (l *link) overtaken(ctx context.Context) (bool, error) {
 // answered but the end of a dialogue, which the terminal repeats where our answer to it was lost; no vote lies
 // in that answer. A result that nobody recorded must not be acknowledged, and the terminal then takes its sale
 // back. An error means that the line is gone.
-func (l *link) drain(ctx context.Context) (talked bool, err error) {
+func (l *carrier) drain(ctx context.Context) (talked bool, err error) {
 	for range 64 {
 		err := l.look(ctx)
 		talked = talked || len(l.queue) > 0
@@ -380,18 +348,18 @@ func (l *link) drain(ctx context.Context) (talked bool, err error) {
 			return talked, e
 		}
 		switch {
-		case errors.Is(err, errSilent) && l.split.Pending() > 0:
+		case errors.Is(err, terminal.ErrSilent) && l.split.Pending() > 0:
 			return talked, errors.New("half a message of the terminal is on the line")
-		case errors.Is(err, errSilent) && (l.serial == nil || !l.serial.Partial()):
+		case errors.Is(err, terminal.ErrSilent) && (l.serial == nil || !l.serial.Partial()):
 			return talked, nil
-		case err != nil && !errors.Is(err, errSilent):
+		case err != nil && !errors.Is(err, terminal.ErrSilent):
 			return talked, err
 		}
 	}
 	return talked, errors.New("the terminal does not stop talking")
 }
 
-func (l *link) dropUnasked(ctx context.Context) error {
+func (l *carrier) dropUnasked(ctx context.Context) error {
 	end := false
 	for _, apdu := range l.queue {
 		l.log.Warn("the terminal spoke unasked", "message", Describe(apdu))

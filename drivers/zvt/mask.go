@@ -76,7 +76,7 @@ func Mask(apdu []byte) []byte {
 		maskOpaque(data[length:])
 		data = data[:length]
 	}
-	m := takeApart(APDU{Command: Command(out[0])<<8 | Command(out[1]), Data: data})
+	m := TakeApart(APDU{Command: Command(out[0])<<8 | Command(out[1]), Data: data})
 	for _, f := range m.Fixed {
 		switch {
 		case f.Secret:
@@ -105,9 +105,16 @@ func maskBMP(b BMP) {
 		fill(b.Value, '*')
 	case bmpTLV:
 		maskNodes(ParseTLV(b.Value))
-	case bmpText, bmpCardName, 0xF1, 0xF2, 0xF3, 0xF4, 0xF5, 0xF6, 0xF7, 0xF8, 0xE1, 0xE2, 0xE3, 0xE4, 0xE5, 0xE6, 0xE7, 0xE8:
-		maskASCII(b.Value)
+	default:
+		if isTextBMP(b.ID) {
+			maskASCII(b.Value)
+		}
 	}
+}
+
+// isTextBMP tells the fields that people read: the additional text, the card's name, and the lines of a dialogue.
+func isTextBMP(id byte) bool {
+	return id == bmpText || id == bmpCardName || id >= 0xE1 && id <= 0xE8 || id >= 0xF1 && id <= 0xF8
 }
 
 // maskPAN masks the nibbles of a card number or track 2, the number's last four digits, the separator and the

@@ -17,8 +17,7 @@ type Field struct {
 // Message is an APDU taken apart without a judgement about it. Its values are as they came: nothing of them
 // may be stored or shown before Mask.
 type Message struct {
-	Command Command
-	Fixed   []Field
+	Fixed []Field
 	BMPs
 }
 
@@ -35,10 +34,8 @@ func (m Message) Field(name string) (value []byte, ok bool) {
 // TakeApart reads an APDU of either side: its positional fields by its command, then its bitmaps. It never
 // fails; what it could not read is in Rest. A completion is read as the answer to a status enquiry where
 // only that explains its bytes, since only the command before would tell.
-func TakeApart(a APDU) Message { return takeApart(a) }
-
-func takeApart(a APDU) Message {
-	m := Message{Command: a.Command}
+func TakeApart(a APDU) Message {
+	var m Message
 	rest := a.Data
 	take := func(name string, n int, secret bool) {
 		if len(rest) >= n && n > 0 {
@@ -175,65 +172,19 @@ func splitPrintLine(data []byte) (line, container []byte) {
 
 // Completion is 06 0F: a command ended well (PA00P015 ch. 2.2.2), the answer to a status enquiry excepted.
 type Completion struct {
-	Result    byte // BMP 27, only if HasResult: E0 announces a software update, for example
-	HasResult bool
-	Status    byte // BMP 19 of a registration: the Status… bits; only if HasStatus
-	HasStatus bool
-
 	TerminalID      string // BMP 29
 	CurrencyNumeric int    // BMP 49; 0 where it is missing or unreadable
-	PrinterWidth    int    // characters a line, 0 where it is not told
 	Charset         Charset
-	HasCharset      bool      // the terminal echoed a character set
-	Commands        []Command // that the terminal and register agreed on in tag 26
-	MaxAPDU         int       // longest APDU that the terminal takes, 0 where it is not told
-	Sequence        string    // TLV 1F73, "000000" where the terminal takes part in message numbering
-	Text            string    // BMP 3C or a vendor text, card numbers masked
-	TLV             bool      // a TLV container came: the terminal understands TLV
-	Unread          bool      // some bytes could not be read
+	HasCharset      bool // the terminal echoed a character set
 }
 
-// Bits of the status byte in the completion of a registration.
-const (
-	StatusInitialisationNeeded = 0x01
-	StatusDiagnosisNeeded      = 0x02
-	StatusOPTActionNeeded      = 0x04
-	StatusFillingStation       = 0x08
-	StatusVending              = 0x10
-)
-
 // ReadCompletion reads the data of 06 0F, the answer to a status enquiry excepted.
-func ReadCompletion(data []byte, c Charset) Completion {
+func ReadCompletion(data []byte) Completion {
 	b := ParseBMPs(data)
-	tlv := b.TLV()
-	out := Completion{Unread: len(b.Rest) > 0}
-	out.Result, out.HasResult = oneByte(b, bmpResult)
-	out.Status, out.HasStatus = oneByte(b, bmpPaymentType)
-	out.TerminalID = digitsOf(b, bmpTerminalID)
-	out.CurrencyNumeric = currencyOf(b)
-	_, out.TLV = b.Get(bmpTLV)
-	if o, ok := tlv.Find(tagWidth); ok {
-		if n, err := wire.BCD(o.Value); err == nil && n < 1000 {
-			out.PrinterWidth = int(n)
-		}
-	}
-	if o, ok := tlv.Find(tagCharsets, tagCharset); ok {
+	out := Completion{TerminalID: digitsOf(b, bmpTerminalID), CurrencyNumeric: currencyOf(b)}
+	if o, ok := b.TLV().Find(tagCharsets, tagCharset); ok {
 		out.Charset, out.HasCharset = CharsetOfTag(o.Value)
 	}
-	if o, ok := tlv.Find(tagMaxAPDU); ok && len(o.Value) == 2 {
-		out.MaxAPDU = int(o.Value[0])<<8 | int(o.Value[1])
-	}
-	if o, ok := tlv.Find(tagSequence); ok {
-		out.Sequence = wire.Nibbles(o.Value)
-	}
-	if list, ok := tlv.Find(tagCommands); ok {
-		for _, o := range list.Children {
-			if o.Tag == tagCommand && len(o.Value) == 2 {
-				out.Commands = append(out.Commands, Command(o.Value[0])<<8|Command(o.Value[1]))
-			}
-		}
-	}
-	out.Text = firstText(b, tlv, c)
 	return out
 }
 
@@ -245,7 +196,6 @@ type StatusReply struct {
 	TerminalID string
 	Device     string
 	Serial     string // serial number, hexadecimal
-	Clock      string // the terminal's clock, 2006-01-02 15:04:05; empty where it is not told
 	Unread     bool   // some bytes could not be read
 }
 
@@ -278,12 +228,6 @@ func ReadStatusReply(data []byte, c Charset) StatusReply {
 	if o, ok := tlv.Search(tagSerialNumber); ok {
 		out.Serial = wire.Nibbles(o.Value)
 	}
-	date, hasDate := tlv.Find(tagClock, tagLongDate)
-	clock, hasClock := tlv.Find(tagClock, tagLongTime)
-	if hasDate && hasClock && len(date.Value) == 4 && len(clock.Value) == 3 {
-		d, t := wire.Nibbles(date.Value), wire.Nibbles(clock.Value)
-		out.Clock = d[:4] + "-" + d[4:6] + "-" + d[6:] + " " + t[:2] + ":" + t[2:4] + ":" + t[4:]
-	}
 	return out
 }
 
@@ -291,36 +235,16 @@ func ReadStatusReply(data []byte, c Charset) StatusReply {
 type Abort struct {
 	Result    byte // only if HasResult
 	HasResult bool
-	// Receipts are the receipt numbers of open pre-authorisations, the answer to their query (06 23 with
-	// receipt FFFF); "FFFF" alone means that there is none.
-	Receipts   []string
-	VendorCode string // TLV 1F16, hexadecimal
-	Text       string // vendor's or additional text, card numbers masked
-	Unread     bool   // some bytes could not be read
+	Text      string // vendor's or additional text, card numbers masked
 }
 
 // ReadAbort reads the data of 06 1E.
-func ReadAbort(data []byte, c Charset) Abort {
-	m := takeApart(APDU{Command: CmdAbort, Data: data})
-	out := Abort{Unread: len(m.Rest) > 0}
+func ReadAbort(data []byte, c Charset) (out Abort) {
+	m := TakeApart(APDU{Command: CmdAbort, Data: data})
 	if v, ok := m.Field("result"); ok {
 		out.Result, out.HasResult = v[0], true
 	}
-	tlv := m.TLV()
-	if list, ok := tlv.Find(tagOpenPreauths); ok {
-		for _, o := range list.Children {
-			if o.Tag == tagReceipt {
-				out.Receipts = append(out.Receipts, wire.Nibbles(o.Value))
-			}
-		}
-	}
-	if v, ok := m.Get(bmpReceiptNo); ok && len(out.Receipts) == 0 {
-		out.Receipts = []string{wire.Nibbles(v)}
-	}
-	if o, ok := tlv.Find(tagVendorCode); ok {
-		out.VendorCode = wire.Nibbles(o.Value)
-	}
-	out.Text = firstText(m.BMPs, tlv, c)
+	out.Text = firstText(m.BMPs, m.TLV(), c)
 	return out
 }
 
@@ -328,9 +252,6 @@ func ReadAbort(data []byte, c Charset) Abort {
 type Answer struct {
 	Accepted bool
 	Code     byte // why it was refused, see ResultText; 0 for an acceptance
-	// Part is the amount in minor units of 84 9D, "only part of the goods was issued"; 0 where it is missing.
-	PartMinor int64
-	Sequence  string // TLV 1F73
 }
 
 // ReadAnswer reads an answer; ok is false for an APDU that is none. 84 00 is an acceptance too.
@@ -338,16 +259,9 @@ func ReadAnswer(a APDU) (out Answer, ok bool) {
 	if !a.Command.IsAnswer() {
 		return out, false
 	}
-	m := takeApart(a)
 	out.Accepted = a.Command == CmdAccepted || a.Command == CmdRefused
 	if a.Command>>8 == 0x84 {
 		out.Code = byte(a.Command)
-	}
-	if v, ok := m.Get(bmpAmount); ok {
-		out.PartMinor, _ = wire.BCD(v)
-	}
-	if o, ok := m.TLV().Find(tagSequence); ok {
-		out.Sequence = wire.Nibbles(o.Value)
 	}
 	return out, true
 }

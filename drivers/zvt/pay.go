@@ -2,39 +2,30 @@ package zvt
 
 import (
 	"context"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/wire"
 )
 
 // Pay is 06 01 (PA00P015 ch. 2.2). An approval is a status information with result 00 that was recorded, then
 // acknowledged, and the completion after it; nothing less.
 func (s *session) Pay(ctx context.Context, r terminal.Request, till terminal.Till) (terminal.Result, error) {
-	apdu, err := Authorisation{
+	return s.transact(ctx, Authorisation{
 		AmountMinor: r.Amount.Minor, CurrencyNumeric: r.Amount.Currency.Numeric,
 		PaymentType: PaymentTypeDefault, HasPaymentType: true,
-	}.Encode()
-	if err != nil {
-		return terminal.Result{}, fmt.Errorf("%w: %w", terminal.ErrNotSent, err)
-	}
-	return s.transact(ctx, apdu, till)
+	}.Encode, till)
 }
 
 // Refund is 06 31 (PA00P015 ch. 2.12): an independent credit.
 func (s *session) Refund(ctx context.Context, r terminal.Request, till terminal.Till) (terminal.Result, error) {
-	apdu, err := Refund{
+	return s.transact(ctx, Refund{
 		Password: s.o.Password, AmountMinor: r.Amount.Minor, CurrencyNumeric: r.Amount.Currency.Numeric,
 		PaymentType: PaymentTypeDefault, HasPaymentType: true,
-	}.Encode()
-	if err != nil {
-		return terminal.Result{}, fmt.Errorf("%w: %w", terminal.ErrNotSent, err)
-	}
-	return s.transact(ctx, apdu, till)
+	}.Encode, till)
 }
 
 // Void is 06 30 (PA00P015 ch. 2.11): it takes back the whole of an earlier sale, named by its receipt number.
@@ -45,14 +36,10 @@ func (s *session) Void(ctx context.Context, r terminal.Request, sale terminal.Re
 	if !ok || m.receipt == "" {
 		return terminal.Result{}, fmt.Errorf("%w: the sale has no receipt number to name it by", terminal.ErrNotSent)
 	}
-	apdu, err := Reversal{
+	out, err := s.transact(ctx, Reversal{
 		Password: s.o.Password, ReceiptNo: m.receipt, AmountMinor: r.Amount.Minor,
 		CurrencyNumeric: r.Amount.Currency.Numeric,
-	}.Encode()
-	if err != nil {
-		return terminal.Result{}, fmt.Errorf("%w: %w", terminal.ErrNotSent, err)
-	}
-	out, err := s.transact(ctx, apdu, till)
+	}.Encode, till)
 	if err == nil && out.Outcome == terminal.Approved && out.Captured(r.Amount).Minor != r.Amount.Minor {
 		out.Outcome, out.Proof = terminal.Unknown, terminal.NoProof
 		out.Text = "The terminal reversed another amount than that of the sale."
@@ -61,8 +48,11 @@ func (s *session) Void(ctx context.Context, r terminal.Request, sale terminal.Re
 }
 
 // transact runs a money command.
-func (s *session) transact(ctx context.Context, apdu []byte, till terminal.Till) (terminal.Result, error) {
-	err := s.prepare(ctx, till)
+func (s *session) transact(ctx context.Context, encode func() ([]byte, error), till terminal.Till) (terminal.Result, error) {
+	apdu, err := encode()
+	if err == nil {
+		err = s.prepare(ctx, till)
+	}
 	if err == nil {
 		err = ctx.Err()
 	}
@@ -74,15 +64,16 @@ func (s *session) transact(ctx context.Context, apdu []byte, till terminal.Till)
 		s: s, kind: money, expects: payment, till: till, stale: s.told,
 		record: func(r StatusInformation, raw []byte) error { return till.Seen(s.result(r, raw)) },
 	}
-	s.undecided.Store(true)
+	s.held.Undecided(true)
 	e, err := d.run(ctx, apdu)
 	s.doubt = time.Now()
 	if err != nil {
-		s.drop()
-		s.undecided.Store(false)
+		s.drop() // before it counts as decided
+	}
+	s.held.Undecided(false)
+	if err != nil {
 		return terminal.Result{}, err
 	}
-	s.undecided.Store(false)
 	out := s.outcome(e)
 	if out.Mark.Known() {
 		s.last = out.Mark
@@ -233,13 +224,7 @@ func txnRef(r StatusInformation) string {
 	return strings.Join(parts, "-")
 }
 
-// support is the masked message in hex, for whoever looks into a dispute.
-func support(raw []byte) string {
-	const most = 1024
-	return hex.EncodeToString(Mask(raw)[:min(len(raw), most)])
-}
+// support is the masked message for whoever looks into a dispute.
+func support(raw []byte) string { return wire.Excerpt(Mask(raw)) }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
-
-// errNoRecord says that a terminal does not tell its last transaction.
-var errNoRecord = errors.New("the terminal does not tell its last transaction")

@@ -1,13 +1,6 @@
 package zvt
 
-// ReceiptLine is one line of a receipt.
-type ReceiptLine struct {
-	Text    string // card numbers masked
-	Centred bool
-	Wide    bool // double width
-	Tall    bool // double height
-	Indent  int  // columns
-}
+import "tillbridge/terminal"
 
 // Receipt kinds (TLV 1F07).
 const (
@@ -17,22 +10,16 @@ const (
 	ReceiptAdministration = 3
 )
 
-// Receipt information bits (TLV 1F37).
-const (
-	ReceiptPositive  = 0x01 // of an approved payment
-	ReceiptSignature = 0x02 // has a line to sign on
-	ReceiptNegative  = 0x04 // of a failed payment
-	ReceiptMustPrint = 0x80
-)
+// ReceiptSignature is the receipt information bit (TLV 1F37) of a receipt with a line to sign on.
+const ReceiptSignature = 0x02
 
 // Print is what one print command brought (PA00P015 ch. 3.9 and 3.10).
 type Print struct {
-	Lines []ReceiptLine
+	Lines []terminal.Line
 	Kind  byte // Receipt…; ReceiptUnknown where it is not told
 	Info  byte // receipt information bits
 	// Ends tells that this is the end of a receipt: what comes next is another one.
-	Ends   bool
-	Unread bool // some bytes could not be read
+	Ends bool
 }
 
 // A print attribute (PA00P015 ch. 3.9).
@@ -47,8 +34,8 @@ const (
 	maxReceiptFeed = 20   // line feeds at once; more is a mistake
 )
 
-func lineOf(attr byte, text string) ReceiptLine {
-	l := ReceiptLine{Text: maskText(text), Wide: attr&attrWide != 0, Tall: attr&attrTall != 0, Centred: attr&attrCentred != 0}
+func lineOf(attr byte, text string) terminal.Line {
+	l := terminal.Line{Text: maskText(text), Wide: attr&attrWide != 0, Tall: attr&attrTall != 0, Centred: attr&attrCentred != 0}
 	if !l.Centred {
 		l.Indent = int(attr & attrIndent)
 	}
@@ -66,7 +53,6 @@ func ReadPrintLine(data []byte, c Charset) Print {
 	var p Print
 	p.readContainer(ParseBMPs(container).TLV(), c)
 	if len(text) == 0 {
-		p.Unread = true
 		return p
 	}
 	attr, text := text[0], text[1:]
@@ -75,22 +61,21 @@ func ReadPrintLine(data []byte, c Charset) Print {
 		if len(text) > 0 {
 			count = min(int(text[0]), maxReceiptFeed)
 		}
-		p.Lines = make([]ReceiptLine, count)
+		p.Lines = make([]terminal.Line, count)
 		return p
 	}
 	p.Ends = endsReceipt(attr)
 	if p.Ends && len(text) == 0 { // the bare mark of the end
 		return p
 	}
-	p.Lines = []ReceiptLine{lineOf(attr, c.Decode(text))}
+	p.Lines = []terminal.Line{lineOf(attr, c.Decode(text))}
 	return p
 }
 
 // ReadPrintBlock reads the data of 06 D3. A character set that the block names holds for it.
 func ReadPrintBlock(data []byte, c Charset) Print {
-	b := ParseBMPs(data)
-	p := Print{Unread: len(b.Rest) > 0}
-	p.readContainer(b.TLV(), c)
+	var p Print
+	p.readContainer(ParseBMPs(data).TLV(), c)
 	return p
 }
 
@@ -123,8 +108,6 @@ func (p *Print) readContainer(tlv Nodes, c Charset) {
 			p.Ends = p.Ends || endsReceipt(attr)
 		case o.Tag == tagText:
 			p.Lines, closed = append(p.Lines, lineOf(attr, c.Decode(o.Value))), false
-		case o.Tag == 0:
-			p.Unread = true
 		}
 	}
 	p.Ends = p.Ends || closed
@@ -132,13 +115,12 @@ func (p *Print) readContainer(tlv Nodes, c Charset) {
 
 // ReceiptText is a receipt that is complete.
 type ReceiptText struct {
-	Lines     []ReceiptLine
-	Kind      byte // Receipt…
-	Info      byte // receipt information bits
-	Truncated bool // longer than a receipt can be: the lines after are lost
+	Lines []terminal.Line
+	Kind  byte // Receipt…
+	Info  byte // receipt information bits
 }
 
-// maxReceiptLines bounds one receipt; real ones have below two hundred lines.
+// maxReceiptLines bounds one receipt, the lines after are lost; real ones have below two hundred.
 const maxReceiptLines = 2000
 
 // ReceiptRoll puts the print commands of a dialogue together into receipts. Its zero value is ready.
@@ -159,11 +141,7 @@ func (r *ReceiptRoll) Add(p Print) (done []ReceiptText) {
 		r.open.Kind = p.Kind
 	}
 	r.open.Info |= p.Info
-	room := maxReceiptLines - len(r.open.Lines)
-	if len(p.Lines) > room {
-		p.Lines, r.open.Truncated = p.Lines[:room], true
-	}
-	r.open.Lines = append(r.open.Lines, p.Lines...)
+	r.open.Lines = append(r.open.Lines, p.Lines[:min(len(p.Lines), maxReceiptLines-len(r.open.Lines))]...)
 	if p.Ends && r.some {
 		done = append(done, r.take())
 	}

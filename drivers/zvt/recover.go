@@ -1,6 +1,7 @@
 package zvt
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -99,20 +100,15 @@ func (s *session) onItsWay() bool {
 // lastRecord asks for the last stored transaction. The error wraps ErrRefused where the terminal does not
 // tell it, and ErrBusy too where it may do so later.
 func (s *session) lastRecord(ctx context.Context) (StatusInformation, []byte, error) {
-	service := byte(RepeatWithStatus | RepeatWithoutPrint)
-	apdu, err := RepeatReceipt(s.o.Password, &service)
+	e, err := s.command(ctx, RepeatReceipt(s.o.Password, RepeatWithStatus|RepeatWithoutPrint), nil)
+	if err == nil {
+		err = s.refusal(e)
+	}
+	if err == nil && e.result == nil {
+		err = fmt.Errorf("%w: the terminal does not tell its last transaction", terminal.ErrRefused)
+	}
 	if err != nil {
 		return StatusInformation{}, nil, err
-	}
-	e, err := s.command(ctx, apdu, nil)
-	if err != nil {
-		return StatusInformation{}, nil, err
-	}
-	if err := s.refusal(e); err != nil {
-		return StatusInformation{}, nil, err
-	}
-	if e.result == nil {
-		return StatusInformation{}, nil, fmt.Errorf("%w: %w", terminal.ErrRefused, errNoRecord)
 	}
 	return *e.result, e.raw, nil
 }
@@ -120,16 +116,12 @@ func (s *session) lastRecord(ctx context.Context) (StatusInformation, []byte, er
 // enquiry is 05 01 (PA00P015 ch. 2.55). It is asked a second time where what came is no answer to it: the end of
 // an earlier command, sent once more.
 func (s *session) enquiry(ctx context.Context) (reply StatusReply, err error) {
-	apdu, err := StatusEnquiry(&s.o.Password, nil)
-	if err != nil {
-		return StatusReply{}, err
-	}
 	for range 2 {
-		e, err := s.command(ctx, apdu, nil)
-		if err != nil {
-			return StatusReply{}, err
+		e, err := s.command(ctx, StatusEnquiry(&s.o.Password), nil)
+		if err == nil {
+			err = s.refusal(e)
 		}
-		if err := s.refusal(e); err != nil {
+		if err != nil {
 			return StatusReply{}, err
 		}
 		if reply = ReadStatusReply(e.end.Data, s.charset); !reply.Unread {
@@ -197,8 +189,8 @@ func (s *session) ready(ctx context.Context) (ready bool, state string, err erro
 	case reply.Status == 0:
 		return true, "", nil
 	}
-	text, remedy := TerminalStatus(reply.Status)
-	if remedy == RemedyWait {
+	text, passes := TerminalStatus(reply.Status)
+	if passes {
 		return false, "", fmt.Errorf("%w: %s", terminal.ErrBusy, text.In(s.o.Language))
 	}
 	return false, "It says: " + text.In(s.o.Language), nil
@@ -253,20 +245,12 @@ func isSale(r StatusInformation) bool {
 
 // found makes a proof of a matching record.
 func (s *session) found(out terminal.Result, seen *terminal.Result) (terminal.Result, string) {
-	switch {
-	case out.Outcome == terminal.Unknown:
+	if out.Outcome == terminal.Unknown {
 		return out, out.Text
-	case out.AuthCode == "" && seen != nil: // the record may be shorter than what was stated
-		out.AuthCode = seen.AuthCode
 	}
-	if out.CapturedMinor == nil && seen != nil {
-		out.CapturedMinor, out.ExtraMinor = seen.CapturedMinor, seen.ExtraMinor
-	}
-	if seen != nil {
-		out.Mark = seen.Mark
-		if out.ExtraMinor == 0 {
-			out.ExtraMinor = seen.ExtraMinor
-		}
+	if seen != nil { // the record may be shorter than what was stated
+		out.Mark, out.AuthCode = seen.Mark, cmp.Or(out.AuthCode, seen.AuthCode)
+		out.CapturedMinor, out.ExtraMinor = cmp.Or(out.CapturedMinor, seen.CapturedMinor), cmp.Or(out.ExtraMinor, seen.ExtraMinor)
 	}
 	out.Proof = terminal.LastRecord
 	return out, ""

@@ -37,6 +37,21 @@ func newPuppet(p terminal.Port, k terminal.LinkKind) *puppet {
 	return out
 }
 
+// scripted opens a session on a line that a puppet plays. Such a terminal may be one that wants no registration.
+func scripted(t *testing.T, p terminal.Port, k terminal.LinkKind, register bool) terminal.Session {
+	t.Helper()
+	o := NewOptions()
+	o.Register = register
+	s, err := open(t.Context(), terminal.Env{
+		Dial: func(context.Context) (terminal.Port, error) { return p, nil },
+		Link: k, Currency: euro, Log: slog.New(slog.DiscardHandler),
+	}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // hear is the register's next APDU.
 func (p *puppet) hear() ([]byte, error) {
 	for len(p.inbox) == 0 {
@@ -159,16 +174,7 @@ func captureOf(name string, rows []vector) (c capture, ok bool) {
 func play(t *testing.T, c capture, k terminal.LinkKind) (terminal.Result, *drivertest.Book, [][]byte, error) {
 	t.Helper()
 	till, far := simulate.Pipe()
-	o := NewOptions()
-	o.Register = false
-	env := terminal.Env{
-		Dial: func(context.Context) (terminal.Port, error) { return till, nil },
-		Link: k, Currency: euro, Log: slog.New(slog.DiscardHandler),
-	}
-	s, err := open(t.Context(), env, o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := scripted(t, till, k, false)
 	var heard [][]byte
 	played := make(chan error, 1)
 	go func() {

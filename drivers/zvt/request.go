@@ -35,7 +35,6 @@ const (
 	ConfigAdminReceipts   = 0x04 // the register prints administration receipts
 	ConfigIntermediate    = 0x08 // the terminal sends intermediate status
 	ConfigLockPayment     = 0x10 // no payment from the terminal's keyboard
-	ConfigLockAdmin       = 0x20 // no administration from the terminal's keyboard
 	ConfigPrintCommands   = 0x80 // receipts come as print lines or text blocks
 )
 
@@ -46,12 +45,6 @@ const PaymentTypeDefault = 0x40
 const (
 	RepeatWithStatus   = 0x01 // send the last transaction's status information again
 	RepeatWithoutPrint = 0x02 // print nothing
-)
-
-// Service bytes of a status enquiry (BMP 03).
-const (
-	EnquiryWithoutVersion = 0x02
-	EnquiryWithTLV        = 0x04
 )
 
 // builder collects the data of a command and the first error.
@@ -120,7 +113,6 @@ type Registration struct {
 	Commands     []Command // the terminal's commands that we take, tag 26: 06 D3 above all
 	PrinterWidth int       // characters a line, tag 12; 0 leaves it out
 	Charset      Charset   // asked for in tag 27; CharsetAuto and CharsetGerman7 ask for nothing
-	MaxAPDU      int       // longest APDU that we take, tag 1A; 0 leaves it out
 }
 
 // Encode is the APDU.
@@ -151,12 +143,6 @@ func (r Registration) objects() builder {
 		in.err = err
 		in.tlv(tagWidth, width)
 	}
-	if r.MaxAPDU != 0 {
-		if r.MaxAPDU < 0 || r.MaxAPDU > 0xFFFF {
-			in.err = fmt.Errorf("longest APDU %d: want 1 to 65535", r.MaxAPDU)
-		}
-		in.tlv(tagMaxAPDU, []byte{byte(r.MaxAPDU >> 8), byte(r.MaxAPDU)})
-	}
 	for _, c := range r.Commands {
 		commands.tlv(tagCommand, []byte{byte(c >> 8), byte(c)})
 	}
@@ -176,8 +162,6 @@ type Authorisation struct {
 	CurrencyNumeric int   // ISO 4217; 0 leaves it out
 	PaymentType     byte  // BMP 19, only if HasPaymentType
 	HasPaymentType  bool
-	// PartialApproval tells the terminal that a smaller amount than asked for is fine.
-	PartialApproval bool
 }
 
 // Encode is the APDU.
@@ -187,11 +171,6 @@ func (a Authorisation) Encode() ([]byte, error) {
 	b.currency(a.CurrencyNumeric)
 	if a.HasPaymentType {
 		b.add(bmpPaymentType, a.PaymentType)
-	}
-	if a.PartialApproval {
-		var in builder
-		in.tlv(tagPartialApproval, nil)
-		b.container(in)
 	}
 	return b.apdu(CmdAuthorisation)
 }
@@ -208,8 +187,6 @@ type Reversal struct {
 	ReceiptNo       string // four digits
 	AmountMinor     int64  // of the sale, must equal it; 0 leaves it out
 	CurrencyNumeric int    // ISO 4217; 0 leaves it out
-	PaymentType     byte   // BMP 19, only if HasPaymentType
-	HasPaymentType  bool
 }
 
 // Encode is the APDU.
@@ -224,9 +201,6 @@ func (r Reversal) Encode() ([]byte, error) {
 		b.amount(r.AmountMinor)
 	}
 	b.currency(r.CurrencyNumeric)
-	if r.HasPaymentType {
-		b.add(bmpPaymentType, r.PaymentType)
-	}
 	return b.apdu(CmdReversal)
 }
 
@@ -251,85 +225,37 @@ func (r Refund) Encode() ([]byte, error) {
 	return b.apdu(CmdRefund)
 }
 
-// StatusEnquiry is 05 01. Some terminals want the password, others nothing at all; a service byte needs the
-// password before it. A nil argument leaves its part out.
-func StatusEnquiry(password *Password, service *byte) ([]byte, error) {
-	var b builder
-	if password == nil {
-		if service != nil {
-			return nil, errors.New("status enquiry: a service byte needs the password before it")
-		}
-		return b.apdu(CmdStatusEnquiry)
-	}
-	b.add(password[:]...)
-	if service != nil {
-		b.add(bmpServiceByte, *service)
-	}
-	return b.apdu(CmdStatusEnquiry)
+// short is the APDU of a command with few data.
+func short(c Command, data ...byte) []byte {
+	return append([]byte{byte(c >> 8), byte(c), byte(len(data))}, data...)
 }
 
-// RepeatReceipt is 06 20; service is RepeatWithStatus, RepeatWithoutPrint, both, or nil to leave it out,
-// which many terminals answer with prints only.
-func RepeatReceipt(password Password, service *byte) ([]byte, error) {
-	var b builder
-	b.add(password[:]...)
-	if service != nil {
-		b.add(bmpServiceByte, *service)
+// StatusEnquiry is 05 01. Some terminals want the password, others nothing at all; nil leaves it out.
+func StatusEnquiry(password *Password) []byte {
+	if password == nil {
+		return short(CmdStatusEnquiry)
 	}
-	return b.apdu(CmdRepeatReceipt)
+	return short(CmdStatusEnquiry, password[:]...)
+}
+
+// RepeatReceipt is 06 20; service is RepeatWithStatus, RepeatWithoutPrint, both, or 0 to leave it out,
+// which many terminals answer with prints only.
+func RepeatReceipt(password Password, service byte) []byte {
+	if service == 0 {
+		return short(CmdRepeatReceipt, password[:]...)
+	}
+	return short(CmdRepeatReceipt, append(password[:], bmpServiceByte, service)...)
 }
 
 // TurnoverTotals is 06 10: the sums since the last end of day. It changes nothing.
-func TurnoverTotals(password Password) ([]byte, error) {
-	return withPassword(CmdTurnoverTotals, password)
-}
+func TurnoverTotals(password Password) []byte { return short(CmdTurnoverTotals, password[:]...) }
 
 // EndOfDay is 06 50.
-func EndOfDay(password Password) ([]byte, error) { return withPassword(CmdEndOfDay, password) }
-
-// Initialisation is 06 93.
-func Initialisation(password Password) ([]byte, error) {
-	return withPassword(CmdInitialisation, password)
-}
-
-// PrintSystemConfiguration is 06 1A.
-func PrintSystemConfiguration() ([]byte, error) { return new(builder).apdu(CmdPrintSystem) }
-
-// LogOff is 06 02. It ends with 80 00 and resets the registration.
-func LogOff() ([]byte, error) { return new(builder).apdu(CmdLogOff) }
+func EndOfDay(password Password) []byte { return short(CmdEndOfDay, password[:]...) }
 
 // AbortRequest is 06 B0: it asks the terminal to give up. An answer 80 00 proves nothing; the payment's own
 // end tells.
-func AbortRequest() ([]byte, error) { return new(builder).apdu(CmdAbortRequest) }
+func AbortRequest() []byte { return short(CmdAbortRequest) }
 
-// Kinds of diagnosis (TLV 1B).
-const (
-	DiagnosisDefault       = 0x00 // leaves the kind out: extended at most terminals
-	DiagnosisLine          = 0x01
-	DiagnosisExtended      = 0x02
-	DiagnosisConfiguration = 0x03
-	DiagnosisEMV           = 0x04
-)
-
-// Diagnosis is 06 70; kind is one of Diagnosis….
-func Diagnosis(kind byte) ([]byte, error) {
-	var b builder
-	if kind != DiagnosisDefault {
-		var in builder
-		in.tlv(tagDiagnosis, []byte{kind})
-		b.container(in)
-	}
-	return b.apdu(CmdDiagnosis)
-}
-
-// OpenPreauthorisations is 06 23 with receipt FFFF: the query of open pre-authorisations. The answer is an
-// Abort with result B8. It changes nothing.
-func OpenPreauthorisations() ([]byte, error) {
-	b := builder{data: []byte{bmpReceiptNo, 0xFF, 0xFF}}
-	return b.apdu(CmdPartialReversal)
-}
-
-func withPassword(c Command, p Password) ([]byte, error) {
-	b := builder{data: p[:]}
-	return b.apdu(c)
-}
+// Diagnosis is 06 70, of the terminal's usual kind: extended at most of them.
+func Diagnosis() []byte { return short(CmdDiagnosis) }

@@ -25,28 +25,19 @@ func (s *session) Probe(ctx context.Context) (terminal.Health, error) {
 		h.Text = "The terminal answers and states no status."
 		return h, nil
 	}
-	text, remedy := TerminalStatus(reply.Status)
-	h.Ready, h.Busy = remedy == RemedyNone, remedy == RemedyWait
-	h.Code, h.Text = CodeText(reply.Status), text.In(s.o.Language)
+	text, passes := TerminalStatus(reply.Status)
+	h.Ready, h.Busy, h.Code, h.Text = reply.Status == 0, passes, CodeText(reply.Status), text.In(s.o.Language)
 	return h, nil
 }
 
 // Totals is 06 10 (PA00P015 ch. 2.5): the sums since the last end of day.
 func (s *session) Totals(ctx context.Context) (terminal.Totals, error) {
-	apdu, err := TurnoverTotals(s.o.Password)
-	if err != nil {
-		return terminal.Totals{}, err
-	}
-	return s.sums(ctx, apdu, nil)
+	return s.sums(ctx, TurnoverTotals(s.o.Password), nil)
 }
 
 // Settle is 06 50 (PA00P015 ch. 2.16), the end of day. It may take some minutes.
 func (s *session) Settle(ctx context.Context, till terminal.Till) (terminal.Totals, error) {
-	apdu, err := EndOfDay(s.o.Password)
-	if err != nil {
-		return terminal.Totals{}, err
-	}
-	return s.sums(ctx, apdu, till)
+	return s.sums(ctx, EndOfDay(s.o.Password), till)
 }
 
 // sums runs a command that states sums. The terminal's mark is not known after it.
@@ -74,31 +65,13 @@ func (s *session) sums(ctx context.Context, apdu []byte, till terminal.Till) (te
 
 // Reprint is 06 20 without the wish for silence: the terminal prints its last receipt again, or sends it.
 func (s *session) Reprint(ctx context.Context, till terminal.Till) error {
-	apdu, err := RepeatReceipt(s.o.Password, nil)
-	if err != nil {
-		return err
-	}
-	_, err = s.service(ctx, apdu, till)
+	_, err := s.service(ctx, RepeatReceipt(s.o.Password, 0), till)
 	return err
 }
 
 // Diagnose is 06 70 (PA00P015 ch. 2.17), the extended diagnosis with the terminal's host.
 func (s *session) Diagnose(ctx context.Context, till terminal.Till) error {
-	apdu, err := Diagnosis(DiagnosisDefault)
-	if err != nil {
-		return err
-	}
-	_, err = s.service(ctx, apdu, till)
-	return err
-}
-
-// LogOff is 06 02 (PA00P015 ch. 2.3): it frees the terminal's keyboard until the next registration.
-func (s *session) LogOff(ctx context.Context) error {
-	apdu, err := LogOff()
-	if err != nil {
-		return err
-	}
-	_, err = s.service(ctx, apdu, nil)
+	_, err := s.service(ctx, Diagnosis(), till)
 	return err
 }
 

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/link"
 )
 
 // codeBusy asks to wait (PA00P015 ch. 10).
@@ -18,17 +18,14 @@ const codeBusy = 0x9C
 // answerWait is T3 of PA00P015 ch. 1: a command to its 80 00 or 84 xx.
 const answerWait = 5 * time.Second
 
-var errOver = errors.New("the session is closed")
-
 // session is one conversation with one terminal.
 type session struct {
 	o   *Options
 	env terminal.Env
 	log *slog.Logger
 
-	mu   sync.Mutex // guards these two against Cancel and Close
-	link *link      // nil while the line is closed
-	over bool       // Close was called
+	held link.Held
+	line *carrier // on the port that is held, guarded by it against Cancel; nil while it is closed
 
 	charset    Charset
 	terminalID string
@@ -36,7 +33,6 @@ type session struct {
 	known      time.Time     // when last was the last one for certain
 	slow       bool          // the terminal takes its time to tell its last transaction, or prints it
 	cancel     atomic.Bool   // somebody wants the running payment given up
-	undecided  atomic.Bool   // a money command may have been written, and its outcome is not known
 	doubt      time.Time     // when a money command was under way last, or this session began, for all we know
 	broken     bool          // the last dialogue ended well, and something of it may still be on the line
 }
@@ -58,25 +54,7 @@ func open(ctx context.Context, e terminal.Env, options any) (terminal.Session, e
 // Close ends the conversation for good. It does not log off: the terminal keeps its registration, and a log-off
 // would free its keyboard (PA00P015 ch. 2.3). It may be called while another goroutine is inside a method, which
 // then ends with an error.
-func (s *session) Close() error {
-	s.mu.Lock()
-	s.over = true
-	l := s.link
-	s.mu.Unlock()
-	return s.hangUp(l)
-}
-
-// hangUp closes a line; nil is none. While a money command is undecided the line is aborted: bytes of it that still
-// wait on our side must not reach the terminal after Recover has been told that nothing was booked.
-func (s *session) hangUp(l *link) error {
-	if l == nil {
-		return nil
-	}
-	if p, ok := l.port.(interface{ Abort() error }); ok && s.undecided.Load() {
-		return p.Abort()
-	}
-	return l.port.Close()
-}
+func (s *session) Close() error { return s.held.Close() }
 
 // TerminalID is the terminal's own number, as it said in the registration; empty where it said none. Results may
 // name others: a terminal of several merchants has a number for each.
@@ -84,14 +62,11 @@ func (s *session) TerminalID() string { return s.terminalID }
 
 // connect makes sure that there is a line on which nothing is under way, and a registration.
 func (s *session) connect(ctx context.Context) error {
-	s.mu.Lock()
-	over := s.over
-	s.mu.Unlock()
-	if over {
-		return errOver
+	if s.held.Over() {
+		return link.ErrOver
 	}
-	if s.link != nil && !s.broken {
-		talked, err := s.link.drain(ctx)
+	if s.line != nil && !s.broken {
+		talked, err := s.line.drain(ctx)
 		if err == nil && !talked {
 			return nil
 		}
@@ -99,38 +74,22 @@ func (s *session) connect(ctx context.Context) error {
 	}
 	s.drop()
 	s.broken = false
-	p, err := s.env.Dial(ctx)
-	if err != nil {
+	if err := s.held.Open(ctx, s.env.Dial, func(p terminal.Port) { s.line = newCarrier(p, s.env) }); err != nil {
 		return err
 	}
-	l := newLink(p, s.env.Link, s.log)
-	l.count = s.env.Quality
-	s.mu.Lock()
-	if over = s.over; !over {
-		s.link = l
-	}
-	s.mu.Unlock()
-	if over {
-		_ = p.Close()
-		return errOver
-	}
-	if _, err = s.link.drain(ctx); err == nil && s.o.Register {
+	_, err := s.line.drain(ctx)
+	if err == nil && s.o.Register {
 		err = s.register(ctx)
 	}
 	if err != nil {
 		s.drop()
-		return err
 	}
-	return nil
+	return err
 }
 
 // drop closes the line, since where the dialogue on it stands is not known.
 func (s *session) drop() {
-	s.mu.Lock()
-	l := s.link
-	s.link = nil
-	s.mu.Unlock()
-	if err := s.hangUp(l); err != nil {
+	if err := s.held.Drop(func() { s.line = nil }); err != nil {
 		s.log.Debug("close line", "error", err)
 	}
 }
@@ -138,14 +97,14 @@ func (s *session) drop() {
 // settle ends a command that went to its end: the line is closed where the settings ask for it. Over TCP the
 // last acknowledgement must have arrived before (PA00P016, TCP/IP), so the terminal gets a moment.
 func (s *session) settle() {
-	if !s.o.CloseAfterCommand || s.link == nil {
+	if !s.o.CloseAfterCommand || s.line == nil {
 		return
 	}
 	if s.env.Link == terminal.TCP {
-		if h, ok := s.link.port.(interface{ CloseWrite() error }); ok {
+		if h, ok := s.line.port.(interface{ CloseWrite() error }); ok {
 			_ = h.CloseWrite()
 		}
-		_ = s.link.fill(context.Background(), time.Now().Add(200*time.Millisecond), false)
+		_ = s.line.fill(context.Background(), time.Now().Add(200*time.Millisecond), false)
 	}
 	s.drop()
 }
@@ -174,7 +133,7 @@ func (s *session) register(ctx context.Context) error {
 	if err := s.refusal(e); err != nil {
 		return fmt.Errorf("the terminal refused the registration: %w", err)
 	}
-	done := ReadCompletion(e.end.Data, s.charset)
+	done := ReadCompletion(e.end.Data)
 	switch {
 	case done.TerminalID == "":
 	case s.terminalID == "":
@@ -199,9 +158,9 @@ func (s *session) rest(ctx context.Context, e ending) error {
 		return nil
 	}
 	s.broken = false
-	_, err := s.link.next(ctx, time.Now().Add(lastWait), false)
+	_, err := s.line.next(ctx, time.Now().Add(lastWait), false)
 	switch {
-	case errors.Is(err, errSilent):
+	case errors.Is(err, terminal.ErrSilent):
 		return nil
 	case err == nil:
 		return errors.New("the terminal answers the same command more than once")
@@ -261,8 +220,6 @@ func expects(apdu []byte) expectation {
 		return nothingApproved
 	}
 	switch a.Command {
-	case CmdLogOff:
-		return nothing
 	case CmdRepeatReceipt, CmdTurnoverTotals, CmdEndOfDay:
 		return anything
 	}
@@ -271,11 +228,10 @@ func expects(apdu []byte) expectation {
 
 // Cancel asks the terminal to give up the running payment.
 func (s *session) Cancel() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.link == nil {
-		return
-	}
-	s.cancel.Store(true)
-	s.link.poke()
+	s.held.Do(func() {
+		if s.line != nil {
+			s.cancel.Store(true)
+			s.line.poke()
+		}
+	})
 }

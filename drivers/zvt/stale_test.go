@@ -61,15 +61,7 @@ func payScripted(t *testing.T, k terminal.LinkKind, script string) (got terminal
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		till, far := simulate.Pipe()
-		o := NewOptions()
-		o.Register = false
-		s, e := open(t.Context(), terminal.Env{
-			Dial: func(context.Context) (terminal.Port, error) { return till, nil },
-			Link: k, Currency: euro, Log: slog.New(slog.DiscardHandler),
-		}, o)
-		if e != nil {
-			t.Fatal(e)
-		}
+		s := scripted(t, till, k, false)
 		played := make(chan error, 1)
 		go func() {
 			defer far.Close()

@@ -11,59 +11,36 @@ import (
 // StatusInformation is 04 0F: what became of a payment, an end of day or another command
 // (PA00P015 ch. 2.2.1 and 3.2). Fields that the terminal left out are zero or empty.
 //
-// It holds no more of a card number than its last four digits, and no track data.
+// It holds what is decided by or kept, no more of a card number than its last four digits, and no track data.
 type StatusInformation struct {
 	Result    byte // BMP 27, only if HasResult; see ResultText
 	HasResult bool
-	HostCode  byte // BMP A0, the host's own code where 27 cannot hold it; only if HasHost
-	HasHost   bool
 
-	AmountMinor int64 // BMP 04, only if HasAmount
-	HasAmount   bool  // an amount came and is decimal
-	// Tip and cashback are contained in AmountMinor. RemainingMinor is what a partial approval left open.
-	TipMinor, CashbackMinor, RemainingMinor int64
-	HasTip, HasCashback, HasRemaining       bool
-	CurrencyNumeric                         int // BMP 49; 0 where it is missing
+	AmountMinor             int64 // BMP 04, only if HasAmount
+	HasAmount               bool  // an amount came and is decimal
+	TipMinor, CashbackMinor int64 // contained in AmountMinor
+	CurrencyNumeric         int   // BMP 49; 0 where it is missing
 
 	Trace         string // BMP 0B; TLV 1F2B where 0B is zero or missing
 	OriginalTrace string // BMP 37, of the sale that a reversal took back
 	ReceiptNo     string // BMP 87, four digits
 	TurnoverNo    string // BMP 88
-	SyncID        string // TLV 1F1F, the receipt number once more
 	TerminalID    string // BMP 29
-	ContractNo    string // BMP 2A, padding cut
+	ApprovalCode  string // BMP 3B without padding, else from the texts
 
-	ApprovalCode   string // BMP 3B without padding, else from the texts
-	ApprovalSource string // "3B", "3C", "1F17" or "24": where it was found
-
-	CardType          int // BMP 8A, TLV 41 where it says so; only if HasCardType
-	HasCardType       bool
-	NetworkCardType   byte // BMP 8C, only if HasNetworkType
-	HasNetworkType    bool
-	CardName          string // BMP 8B; see Brand
-	CardLast4         string // at most four digits, fewer where the terminal masks them
-	CardSequence      string // BMP 17
-	Expiry            string // BMP 0E, YYMM
-	Application       string // label of the chip's application
-	AID               string // its id, hexadecimal
-	PaymentType       byte   // BMP 19, only if HasPaymentType: 40 offline, 50 checked, 60 online, 70 PIN
-	HasPaymentType    bool
-	CVM               byte // TLV 1F10, only if HasCVM
-	HasCVM            bool
-	Technology        byte // TLV 1F12, only if HasTechnology: 00 stripe, 01 chip, 02 contactless
-	HasTechnology     bool
-	Online, HasOnline bool // TLV 1F11
+	CardType    int // BMP 8A, TLV 41 where it says so; only if HasCardType
+	HasCardType bool
+	CardName    string // BMP 8B; see Brand
+	CardLast4   string // at most four digits, fewer where the terminal masks them
+	AID         string // id of the chip's application, hexadecimal
 
 	Date string // MMDD, or YYYYMMDD where the terminal tells the year
 	Time string // HHMMSS
 
-	Text        string   // BMP 3C
-	VendorCode  string   // TLV 1F16, hexadecimal
-	VendorText  string   // TLV 1F17
-	ExtraResult string   // TLV 13, such as "Z3"
-	Display     []string // texts in TLV 24
-	// CustomerBlock and MerchantBlock are the ready-made EMV parts of the receipts (TLV 46, 47).
-	CustomerBlock, MerchantBlock string
+	Text       string   // BMP 3C
+	VendorCode string   // TLV 1F16, hexadecimal
+	VendorText string   // TLV 1F17
+	Display    []string // texts in TLV 24
 
 	Totals *Totals // BMP 60 of an end of day or turnover totals
 
@@ -100,18 +77,10 @@ func ReadStatusInformation(data []byte, c Charset) StatusInformation {
 		s.Repeated = append(s.Repeated, again.ID)
 	}
 	s.Result, s.HasResult = oneByte(b, bmpResult)
-	s.HostCode, s.HasHost = oneByte(b, bmpHostCode)
-	s.NetworkCardType, s.HasNetworkType = oneByte(b, bmpNetworkType)
-	s.PaymentType, s.HasPaymentType = oneByte(b, bmpPaymentType)
 	s.OriginalTrace = digitsOf(b, bmpOrigTrace)
 	s.ReceiptNo = digitsOf(b, bmpReceiptNo)
 	s.TurnoverNo = digitsOf(b, bmpTurnoverNo)
 	s.TerminalID = digitsOf(b, bmpTerminalID)
-	s.CardSequence = digitsOf(b, bmpCardSeq)
-	s.Expiry = digitsOf(b, bmpExpiry)
-	if v, ok := b.Get(bmpContractNo); ok {
-		s.ContractNo = trimmed(c, v)
-	}
 	s.readMoney(b, tlv)
 	s.readNumbers(b, tlv)
 	s.readCard(b, tlv, c)
@@ -140,18 +109,17 @@ func (s *StatusInformation) readMoney(b BMPs, tlv Nodes) {
 			s.Unreadable = append(s.Unreadable, bmpCurrency)
 		}
 	}
-	s.TipMinor, s.HasTip = tlvNumber(tlv, tagTip)
-	s.CashbackMinor, s.HasCashback = tlvNumber(tlv, tagCashback)
-	s.RemainingMinor, s.HasRemaining = tlvNumber(tlv, tagRemaining)
+	s.TipMinor, s.CashbackMinor = tlvNumber(tlv, tagTip), tlvNumber(tlv, tagCashback)
 }
 
-func tlvNumber(tlv Nodes, tag wire.Tag) (int64, bool) {
-	o, ok := tlv.Search(tag)
-	if !ok || len(o.Value) == 0 {
-		return 0, false
-	}
+// tlvNumber is an object that is a number; 0 where it is missing or none.
+func tlvNumber(tlv Nodes, tag wire.Tag) int64 {
+	o, _ := tlv.Search(tag)
 	n, err := wire.BCD(o.Value)
-	return n, err == nil
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 func (s *StatusInformation) readNumbers(b BMPs, tlv Nodes) {
@@ -160,9 +128,6 @@ func (s *StatusInformation) readNumbers(b BMPs, tlv Nodes) {
 		if o, ok := tlv.Search(tagLongTrace); ok && len(o.Value) > 0 {
 			s.Trace = wire.Nibbles(o.Value)
 		}
-	}
-	if o, ok := tlv.Search(tagSyncID); ok {
-		s.SyncID = wire.Nibbles(o.Value)
 	}
 }
 
@@ -181,54 +146,28 @@ func (s *StatusInformation) readCard(b BMPs, tlv Nodes, c Charset) {
 	if v, ok := b.Get(bmpCardName); ok {
 		s.CardName = maskText(trimmed(c, v))
 	}
-	for _, tag := range []wire.Tag{tagPreferredName, tagApplication} {
-		if o, ok := tlv.Search(tag); ok && s.Application == "" {
-			s.Application = maskText(trimmed(c, o.Value))
-		}
-	}
 	if o, ok := tlv.Search(tagAID); ok {
 		s.AID = wire.Nibbles(o.Value)
 	}
-	s.CVM, s.HasCVM = tlvByte(tlv, tagCVM)
-	s.Technology, s.HasTechnology = tlvByte(tlv, tagTechnology)
-	online, ok := tlvByte(tlv, tagOnline)
-	s.Online, s.HasOnline = online == 1, ok
-}
-
-func tlvByte(tlv Nodes, tag wire.Tag) (byte, bool) {
-	o, ok := tlv.Search(tag)
-	if !ok || len(o.Value) != 1 {
-		return 0, false
-	}
-	return o.Value[0], true
 }
 
 func (s *StatusInformation) readTexts(b BMPs, tlv Nodes, c Charset) {
 	if v, ok := b.Get(bmpText); ok {
 		s.Text = maskText(c.Decode(v))
 	}
-	text := func(tag wire.Tag) string {
-		o, _ := tlv.Find(tag)
-		return maskText(c.Decode(o.Value))
-	}
-	s.VendorText, s.ExtraResult = text(tagVendorText), text(tagExtraResult)
-	s.CustomerBlock, s.MerchantBlock = text(tagCustomerBlock), text(tagMerchantBlock)
+	vendor, _ := tlv.Find(tagVendorText)
+	s.VendorText = maskText(c.Decode(vendor.Value))
 	if o, ok := tlv.Find(tagVendorCode); ok {
 		s.VendorCode = wire.Nibbles(o.Value)
 	}
 	s.Display = displayTexts(tlv, c)
 	if v, ok := b.Get(bmpApproval); ok {
-		s.ApprovalCode, s.ApprovalSource = maskText(trimmed(c, v)), "3B"
+		s.ApprovalCode = maskText(trimmed(c, v))
 	}
-	for _, other := range []struct{ source, text string }{
-		{"3C", s.Text}, {"1F17", s.VendorText}, {"24", strings.Join(s.Display, "\n")},
-	} {
+	for _, text := range []string{s.Text, s.VendorText, strings.Join(s.Display, "\n")} {
 		if s.ApprovalCode == "" {
-			s.ApprovalCode, s.ApprovalSource = approvalIn(other.text), other.source
+			s.ApprovalCode = approvalIn(text)
 		}
-	}
-	if s.ApprovalCode == "" {
-		s.ApprovalSource = ""
 	}
 }
 
@@ -303,18 +242,6 @@ func (s StatusInformation) Failure() string {
 		}
 	}
 	return ""
-}
-
-// NeedsSignature tells whether the customer must sign a receipt that the register builds itself
-// (PA00P015 ch. 2.2.1; the payment types are card complete's).
-func (s StatusInformation) NeedsSignature() bool {
-	switch {
-	case s.HasCVM:
-		return s.CVM == 1 || s.CVM >= 5 && s.CVM <= 7
-	case s.HasPaymentType:
-		return s.PaymentType == 0x40 || s.PaymentType == 0x60
-	}
-	return false
 }
 
 // readTotals reads BMP 60: two receipt numbers, then count (binary) and sum for each of seven groups.

@@ -1,43 +1,24 @@
 package zvt
 
-// Remedy is what a terminal's status asks for (PA00P015 ch. 2.55).
-type Remedy uint8
-
-// The remedies.
-const (
-	RemedyNone           Remedy = iota // ready
-	RemedyWait                         // ask again in some seconds
-	RemedyInitialisation               // 06 93
-	RemedyDiagnosis                    // 06 70
-	RemedyEndOfDay                     // 06 50
-	RemedyUpdate                       // 08 10
-	RemedyPerson                       // somebody at the terminal, or its provider
-)
-
-// TerminalStatus explains the status byte of a status enquiry, and what to do about it.
-func TerminalStatus(status byte) (Text, Remedy) {
+// TerminalStatus explains the status byte of a status enquiry (PA00P015 ch. 2.55), 00 for a terminal that is ready. Where passes is
+// true it will be ready by itself.
+func TerminalStatus(status byte) (text Text, passes bool) {
 	switch status {
 	case 0x00:
-		return Text{"Ready.", "Bereit."}, RemedyNone
+		return Text{"Ready.", "Bereit."}, false
 	case 0x51:
-		return Text{"The terminal must be initialised.", "Das Terminal muss initialisiert werden."}, RemedyInitialisation
+		return Text{"The terminal must be initialised.", "Das Terminal muss initialisiert werden."}, false
 	case 0x62:
-		return Text{"The terminal's date or time is wrong.", "Datum oder Uhrzeit des Terminals ist falsch."}, RemedyDiagnosis
+		return Text{"The terminal's date or time is wrong.", "Datum oder Uhrzeit des Terminals ist falsch."}, false
 	case 0x9C, 0xE0:
-		return ResultText(status), RemedyWait
-	case 0xC2:
-		return ResultText(status), RemedyDiagnosis
-	case 0xB1, 0xB2, 0xF0:
-		return ResultText(status), RemedyEndOfDay
-	case 0xC4:
-		return ResultText(status), RemedyUpdate
-	case 0x9D, 0xBF, 0xC0, 0xC1, 0xCC, 0xDC, 0xDF, 0xE1, 0xE2, 0xE3, 0xE4, 0xF6:
-		return ResultText(status), RemedyPerson
+		return ResultText(status), true
+	case 0x9D, 0xB1, 0xB2, 0xBF, 0xC0, 0xC1, 0xC2, 0xC4, 0xCC, 0xDC, 0xDF, 0xE1, 0xE2, 0xE3, 0xE4, 0xF0, 0xF6:
+		return ResultText(status), false
 	}
 	return Text{
 		EN: "The terminal reports status " + CodeText(status) + ".",
 		DE: "Das Terminal meldet Status " + CodeText(status) + ".",
-	}, RemedyPerson
+	}, false
 }
 
 // IntermediateText explains the status byte of an intermediate status. A code that is not known asks for

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"tillbridge/terminal"
+	"tillbridge/terminal/wire"
 )
 
 // TestScenarios checks the table itself, and counts.
@@ -149,6 +150,25 @@ func TestRecode(t *testing.T) {
 		if want := append([]byte(after), lrc([]byte(after)[from:])); string(got) != string(want) {
 			t.Errorf("% x, want % x", got, want)
 		}
+	}
+}
+
+// The frame that is changed is the first with something to change; what is around it is left out, and damage is no frame.
+func TestRecodeDLE(t *testing.T) {
+	change := func(content []byte) []byte {
+		if string(content[:1]) != "R" {
+			return nil
+		}
+		return append([]byte("Z"), content[1:]...)
+	}
+	damaged := wire.AppendDLE(nil, []byte("R0"))
+	damaged[len(damaged)-1] ^= 1
+	said := slices.Concat([]byte{0x06}, wire.AppendDLE(nil, []byte("S1")), damaged, wire.AppendDLE(nil, []byte("R\x102")), wire.AppendDLE(nil, []byte("R3")))
+	if got, want := RecodeDLE(said, change), wire.AppendDLE(nil, []byte("Z\x102")); !slices.Equal(got, want) {
+		t.Errorf("% x, want % x", got, want)
+	}
+	if got := RecodeDLE(wire.AppendDLE(nil, []byte("S1")), change); got != nil {
+		t.Errorf("% x of a frame with nothing to change", got)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"tillbridge/terminal"
 	"tillbridge/terminal/simulate"
+	"tillbridge/terminal/wire"
 )
 
 // Subject is a driver with its simulator, as the battery needs to know them.
@@ -131,6 +132,19 @@ func Recode(frame []byte, at int, code string) []byte {
 		frame[at+i] = code[i]
 	}
 	return frame
+}
+
+// RecodeDLE changes what stands in the first DLE frame of some bytes that change has another content for; nil without such a frame.
+func RecodeDLE(said []byte, change func(content []byte) []byte) []byte {
+	frames := wire.NewDLEReader(1 << 16)
+	for _, b := range said {
+		if e := frames.Feed(b); e.Kind == wire.DLEFrame {
+			if changed := change(e.Content); changed != nil {
+				return wire.AppendDLE(nil, changed)
+			}
+		}
+	}
+	return nil
 }
 
 // amount is a sum in the subject's currency.

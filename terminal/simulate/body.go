@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -26,6 +25,7 @@ type Body struct {
 	words  Words
 	timing BodyOptions
 	noAuth bool
+	alone  bool
 
 	mu      sync.Mutex
 	lines   []*Line
@@ -47,7 +47,7 @@ type Mouth interface {
 	// is gone.
 	Progress(l *Line, s terminal.Stage)
 	// State tells a result to the till, and calls done once it has said all of it or has given up: only then is
-	// the terminal idle again.
+	// the terminal idle again. A terminal that is Alone prints it.
 	State(r Result, done func())
 }
 
@@ -73,6 +73,7 @@ type BodyOptions struct {
 // Words are what the display shows, in the language of the terminals.
 type Words struct {
 	Idle, Payment, Refund, Void, Wait, Card, PIN, WrongPIN, Approved, Declined, Cancelled, Timeout string
+	NoBank, NoPaper                                                                                string // of a terminal that is Alone
 }
 
 // Protocol is what a simulator of one protocol is made of.
@@ -85,9 +86,12 @@ type Protocol struct {
 	Words      Words
 	Timing     BodyOptions
 	NoAuthCode bool // nothing in the protocol tells an authorisation code, so the books have none
+	// Alone is a terminal that no till has a line to. Sales are keyed in at it (PressKey). Its cable is the one to its bank: where
+	// it is out, nothing is booked, and the Result's End is CablePulled. LostReply is a printer without paper.
+	Alone bool
 }
 
-// BasicOutcomes are the scripts that every Body plays by itself. Of the others (Menu) a Mouth plays what its protocol can have, as
+// BasicOutcomes are the scripts that every Body plays by itself, but SplitFrames where it is Alone. Of the others (Menu) a Mouth plays what its protocol can have, as
 // Result.Script tells it in State, and Protocol.Outcomes lists those.
 func BasicOutcomes() []string {
 	return []string{
@@ -118,20 +122,21 @@ func NewBody(o terminal.SimulatorOptions, p Protocol) (*Body, error) {
 	if p.Timing.BootTime == 0 {
 		p.Timing.BootTime = 2 * time.Second
 	}
-	desk, err := NewDesk(o, slices.Concat(BasicOutcomes(), p.Outcomes), bodyChoices())
+	outcomes := slices.Concat(BasicOutcomes(), p.Outcomes)
+	if p.Alone {
+		outcomes = slices.DeleteFunc(outcomes, func(name string) bool { return name == SplitFrames })
+	}
+	desk, err := NewDesk(o, outcomes, CustomerChoices())
 	if err != nil {
 		return nil, fmt.Errorf("%s simulator: %w", p.Name, err)
 	}
 	b := &Body{
-		name: p.Name, mouth: p.Mouth, desk: desk, cur: o.Currency, words: p.Words, timing: p.Timing, noAuth: p.NoAuthCode, seq: 51,
+		name: p.Name, mouth: p.Mouth, desk: desk, cur: o.Currency, words: p.Words, timing: p.Timing, noAuth: p.NoAuthCode, alone: p.Alone, seq: 51,
 		tid: strings.Repeat("0", len(p.TerminalID)-len(o.TerminalID)) + o.TerminalID, restore: func() {},
 	}
 	b.idle()
 	return b, nil
 }
-
-// bodyChoices are what a customer may press.
-func bodyChoices() []string { return []string{PressTap, PressDecline, PressCancel, WrongPIN} }
 
 // TerminalID is the terminal's own number.
 func (b *Body) TerminalID() string { return b.tid }
@@ -144,7 +149,11 @@ func (b *Body) Outcomes() []string { return b.desk.Outcomes() }
 
 // Actions are what Press takes beside the outcomes.
 func (b *Body) Actions() []string {
-	return append(bodyChoices(), PressByHand, PressPullCable, PressPlugCable, PressCutPower, PressRestorePower, PressManualSale, PressEndOfDay)
+	all := append(CustomerChoices(), PressByHand, PressPullCable, PressPlugCable, PressCutPower, PressRestorePower, PressManualSale)
+	if b.alone {
+		return append(all, PressKey)
+	}
+	return append(all, PressEndOfDay)
 }
 
 // Face is what can be seen now.
@@ -159,8 +168,8 @@ var errNotIdle = errors.New("the terminal is not idle")
 // manualMinor is the amount of a manual sale that names none.
 const manualMinor = 1000
 
-// Press takes one of Actions or Outcomes, see Menu. A manual sale and an end of day want an idle terminal with
-// power. "manual-sale:1250" names the minor units.
+// Press takes one of Actions or Outcomes, see Menu. What is done at the terminal's own keys wants an idle terminal with
+// power. "manual-sale:1250" names the minor units, and so does "key:1250".
 func (b *Body) Press(action string) error {
 	name, arg, _ := strings.Cut(action, ":")
 	act, own := map[string]func() error{
@@ -170,11 +179,12 @@ func (b *Body) Press(action string) error {
 		PressRestorePower: func() error { b.restorePower(); return nil },
 		PressManualSale:   func() error { return b.manualSale(arg) },
 		PressEndOfDay:     b.manualEndOfDay,
+		PressKey:          func() error { return b.key(arg) },
 	}[name]
-	if !own {
+	if !own || b.alone && name == PressEndOfDay || !b.alone && name == PressKey {
 		return b.desk.Press(action)
 	}
-	if arg != "" && name != PressManualSale {
+	if arg != "" && name != PressManualSale && name != PressKey {
 		return fmt.Errorf("press %q: takes nothing behind a colon", action)
 	}
 	b.mu.Lock()
@@ -185,9 +195,9 @@ func (b *Body) Press(action string) error {
 func (b *Body) manualSale(arg string) error {
 	minor := int64(manualMinor)
 	if arg != "" {
-		n, err := strconv.ParseInt(arg, 10, 64)
-		if err != nil || n <= 0 || n > terminal.MaxMinor {
-			return fmt.Errorf("press manual-sale: %q is no amount in minor units", arg)
+		n, err := MinorUnits(PressManualSale, arg)
+		if err != nil {
+			return err
 		}
 		minor = n
 	}
@@ -197,6 +207,18 @@ func (b *Body) manualSale(arg string) error {
 	r := b.newRecord(Sale, minor)
 	r.Manual = true
 	b.book(r)
+	return nil
+}
+
+// key begins the sale that somebody keys in at the terminal.
+func (b *Body) key(arg string) error {
+	minor, err := MinorUnits(PressKey, arg)
+	if err != nil {
+		return err
+	}
+	if !b.Begin(nil, Order{Kind: Sale, Minor: minor}) {
+		return fmt.Errorf("press %s: %w", PressKey, errNotIdle)
+	}
 	return nil
 }
 

@@ -379,7 +379,7 @@ func TestBodyNumbers(t *testing.T) {
 
 func TestBodyRefuses(t *testing.T) {
 	b := plainBody(t, terminal.SimulatorOptions{})
-	for _, press := range []string{"manual-sale:x", "manual-sale:0", "manual-sale:-5", "pull-cable:1", "dance", PressTap} {
+	for _, press := range []string{"manual-sale:x", "manual-sale:0", "manual-sale:-5", "pull-cable:1", "key:1250", "dance", PressTap} {
 		if err := b.Press(press); err == nil {
 			t.Errorf("press %q was taken", press)
 		}

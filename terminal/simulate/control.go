@@ -27,7 +27,7 @@ func Control(sim terminal.Simulator) http.Handler {
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, sim.Face()) })
 	mux.HandleFunc("GET /ledger", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, sim.Face().Ledger) })
 	mux.HandleFunc("GET /choices", func(w http.ResponseWriter, _ *http.Request) {
-		reply(w, http.StatusOK, map[string][]Choice{"outcomes": described(sim.Outcomes()), "actions": described(sim.Actions())})
+		reply(w, http.StatusOK, map[string][]Choice{"outcomes": Choices(sim, sim.Outcomes()), "actions": Choices(sim, sim.Actions())})
 	})
 	mux.HandleFunc("GET /changed", func(w http.ResponseWriter, r *http.Request) {
 		wait := time.NewTimer(changedWait)
@@ -47,14 +47,6 @@ func Control(sim terminal.Simulator) http.Handler {
 		w.WriteHeader(http.StatusNoContent)
 	})
 	return loopbackOnly(http.NewCrossOriginProtection().Handler(mux))
-}
-
-func described(names []string) []Choice {
-	out := make([]Choice, 0, len(names))
-	for _, n := range names {
-		out = append(out, Choice{Name: n, What: Describe(n)})
-	}
-	return out
 }
 
 func loopbackOnly(next http.Handler) http.Handler {

@@ -21,7 +21,7 @@ const (
 // errReplaced is why a line was closed that another took the place of.
 var errReplaced = errors.New("another line took this one's place")
 
-// Line is a line of a Body while it is served. Its methods are called under the body's lock.
+// Line is a line of a simulated terminal while it is served. Its methods are called under the terminal's lock, Serve excepted.
 type Line struct {
 	Kind terminal.LinkKind
 
@@ -44,8 +44,17 @@ type written struct {
 	split bool
 }
 
-func newLine(p terminal.Port, k terminal.LinkKind) *Line {
+// NewLine makes the line of a port, which Serve closes.
+func NewLine(p terminal.Port, k terminal.LinkKind) *Line {
 	return &Line{Kind: k, port: p, out: make(chan written, lineWrites), done: make(chan struct{})}
+}
+
+// Talk is the conversation on the line; nil where there is no line.
+func (l *Line) Talk() Talk {
+	if l == nil {
+		return nil
+	}
+	return l.talk
 }
 
 // Write hands bytes to the line without waiting. A line that does not take them is given up.
@@ -81,6 +90,23 @@ func (l *Line) Cut(why string) {
 	}
 	l.mute = true
 	l.end(fmt.Errorf("%s: %w", why, ErrCut), true)
+}
+
+// Replaced ends the line, since another one took its place.
+func (l *Line) Replaced() { l.end(errReplaced, false) }
+
+// Mute lets nothing leave any more.
+func (l *Line) Mute() {
+	if l != nil {
+		l.mute = true
+	}
+}
+
+// Split has every byte leave by itself from now on, or not.
+func (l *Line) Split(on bool) {
+	if l != nil {
+		l.split = on
+	}
 }
 
 // end ends the line once; what is called later changes nothing.
@@ -143,21 +169,9 @@ func (l *Line) write(w written) error {
 	return nil
 }
 
-// Serve plays the terminal on one line until the line closes, a fault cuts it, or ctx ends, and closes p. It
-// returns nil when either side closed, ctx's error, or an error that wraps ErrCut after a fault.
-//
-// A serial line that is served takes the place of the one before; on TCP several may be served. Without power a
-// serial line stays open and silent and a connection is closed. With the cable pulled Serve returns at once.
-func (b *Body) Serve(ctx context.Context, p terminal.Port, k terminal.LinkKind) error {
-	l := newLine(p, k)
-	err := ctx.Err()
-	if err == nil {
-		err = b.attach(l)
-	}
-	if err != nil {
-		_ = p.Close() // there is nothing on it yet
-		return err
-	}
+// Serve has what comes read until the line ends or ctx does, while what is written leaves; then it calls gone, and the port is closed.
+// It returns nil when either side closed, ctx's error, or an error that wraps ErrCut after a fault.
+func (l *Line) Serve(ctx context.Context, read func(terminal.Port) error, gone func()) error {
 	var tasks sync.WaitGroup
 	tasks.Go(l.writer)
 	tasks.Go(func() {
@@ -168,25 +182,42 @@ func (b *Body) Serve(ctx context.Context, p terminal.Port, k terminal.LinkKind) 
 		}
 		l.closePort()
 	})
-	b.read(l)
-	b.detach(l)
+	l.end(read(l.port), false)
+	gone()
 	tasks.Wait()
 	return l.cause
 }
 
+// Serve plays the terminal on one line until the line closes, a fault cuts it, or ctx ends, and closes p. It
+// returns what Line.Serve does.
+//
+// A serial line that is served takes the place of the one before; on TCP several may be served. Without power a
+// serial line stays open and silent and a connection is closed. With the cable pulled Serve returns at once.
+func (b *Body) Serve(ctx context.Context, p terminal.Port, k terminal.LinkKind) error {
+	l := NewLine(p, k)
+	err := ctx.Err()
+	if err == nil {
+		err = b.attach(l)
+	}
+	if err != nil {
+		_ = p.Close() // there is nothing on it yet
+		return err
+	}
+	return l.Serve(ctx, func(p terminal.Port) error { return b.read(p, l) }, func() { b.detach(l) })
+}
+
 // read hands what comes to the conversation. Without power nobody hears it.
-func (b *Body) read(l *Line) {
+func (b *Body) read(p terminal.Port, l *Line) error {
 	buf := make([]byte, lineChunk)
 	for {
-		n, err := l.port.Read(buf)
+		n, err := p.Read(buf)
 		b.mu.Lock()
 		if n > 0 && !b.off {
 			l.talk.Hear(slices.Clone(buf[:n]))
 		}
 		b.mu.Unlock()
 		if err != nil {
-			l.end(err, false)
-			return
+			return err
 		}
 	}
 }
@@ -200,7 +231,7 @@ func (b *Body) attach(l *Line) error {
 	case l.Kind == terminal.TCP && b.off:
 		return fmt.Errorf("the terminal has no power: %w", ErrCut)
 	case l.Kind == terminal.Serial && b.serial != nil:
-		b.serial.end(errReplaced, false)
+		b.serial.Replaced()
 	}
 	if l.Kind == terminal.Serial {
 		b.serial = l

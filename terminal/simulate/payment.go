@@ -25,7 +25,8 @@ type Order struct {
 type Result struct {
 	Order
 	Line *Line // nil where the line is gone: then there is nobody to tell
-	// End is Approved, or why not: Declined, Cancelled, Timeout, Busy, EndOfDayPending, PrinterOut, Referral.
+	// End is Approved, or why not: Declined, Cancelled, Timeout, Busy, EndOfDayPending, PrinterOut, Referral, or CablePulled where
+	// the terminal is Alone and has not reached its bank.
 	End    string
 	Record *Record // of an approval, booked
 	// Script is what is played, for what the mouth does by itself: BadCRCOnce, LostAck, RepeatStatus, NoAmount.
@@ -36,7 +37,7 @@ type Result struct {
 // payment is a payment in progress.
 type payment struct {
 	b       *Body
-	line    *Line
+	line    *Line // nil where the terminal is Alone
 	order   Order
 	script  string // empty while the customer is to be asked
 	asking  bool   // the customer or the PIN is waited for
@@ -47,8 +48,8 @@ type payment struct {
 	record  *Record // approved and not booked
 }
 
-// Begin starts a payment on the line that asked for it, and tells false where the terminal is busy. Everything
-// else that becomes of it, a refusal too, comes through Mouth.State.
+// Begin starts a payment on the line that asked for it, nil for one that is keyed in at a terminal that is Alone, and tells
+// false where the terminal is busy. Everything else that becomes of it, a refusal too, comes through Mouth.State.
 func (b *Body) Begin(l *Line, o Order) bool {
 	if b.off || b.pay != nil {
 		return false
@@ -58,7 +59,9 @@ func (b *Body) Begin(l *Line, o Order) bool {
 	}
 	p := &payment{b: b, line: l, order: o, script: b.desk.Begin()}
 	b.pay = p
-	l.split = p.script == SplitFrames
+	if l != nil {
+		l.split = p.script == SplitFrames
+	}
 	b.desk.Show(p.title(), b.words.Wait)
 	last := b.Last()
 	if (p.script == LateFrame || p.script == LateThenDeclined) && last != nil {
@@ -125,7 +128,7 @@ func (p *payment) wait(d time.Duration, then func()) {
 // now is the line that the payment's till hears: the one it came by, or the serial line that took its place.
 func (p *payment) now() *Line {
 	l := p.line
-	if l.Kind == terminal.Serial {
+	if l != nil && l.Kind == terminal.Serial {
 		l = p.b.serial
 	}
 	if l == nil {
@@ -190,14 +193,7 @@ func (p *payment) decided(choice string) {
 	p.asking = false
 	p.turn++
 	p.b.desk.Dismiss()
-	switch choice {
-	case PressTap:
-		choice = Approved
-	case PressDecline:
-		choice = Declined
-	case PressCancel:
-		choice = Cancelled
-	}
+	choice = Pressed(choice)
 	if choice == WrongPIN && (p.wrong == 0 || p.script == "") {
 		p.pin(p.mistyped)
 		return
@@ -261,6 +257,10 @@ func (p *payment) host() {
 }
 
 func (p *payment) hostSaid() {
+	if p.b.alone && !p.b.desk.Cabled() {
+		p.over(CablePulled, p.b.words.NoBank)
+		return
+	}
 	switch p.script {
 	case Declined, LateThenDeclined:
 		p.over(Declined, p.b.words.Declined)
@@ -272,7 +272,7 @@ func (p *payment) hostSaid() {
 	r := p.b.newRecord(p.order.Kind, p.order.Minor)
 	r.Ref, r.Data = p.order.Ref, p.order.Data
 	if p.order.Of == nil {
-		p.distort(r)
+		r.Minor, r.Extra, r.Currency = Distorted(p.script, r.Minor, r.Currency)
 	}
 	p.record = r
 	if p.script == PowerCutBefore {
@@ -281,28 +281,6 @@ func (p *payment) hostSaid() {
 		return
 	}
 	p.book()
-}
-
-// distort makes the bank approve something else than was asked for.
-func (p *payment) distort(r *Record) {
-	switch p.script {
-	case Partial:
-		r.Minor = max(1, p.order.Minor/2)
-	case Tip:
-		if tip := max(1, p.order.Minor/10); p.order.Minor <= terminal.MaxMinor-tip {
-			r.Extra = tip
-			r.Minor += tip
-		}
-	case WrongAmount:
-		if r.Minor++; r.Minor > terminal.MaxMinor {
-			r.Minor = 1
-		}
-	case OtherCurrency:
-		r.Currency = terminal.Currency{Code: "CHF", Numeric: 756, Digits: 2}
-		if p.b.cur.Numeric == 756 {
-			r.Currency = terminal.Currency{Code: "EUR", Numeric: 978, Digits: 2}
-		}
-	}
 }
 
 // book makes the money stay, and states the result.
@@ -314,7 +292,11 @@ func (p *payment) book() {
 		p.b.desk.Ledger().Reverse(of.Sequence())
 	}
 	p.b.book(r)
-	p.b.desk.Show(p.title(), p.b.words.Approved)
+	text := p.b.words.Approved
+	if p.b.alone && p.script == LostReply {
+		text = p.b.words.NoPaper // it waits with the result for its paper
+	}
+	p.b.desk.Show(p.title(), text)
 	result := Result{Order: p.order, End: Approved, Record: r, Script: p.script, Line: p.now()}
 	switch p.script {
 	case PowerCut:

@@ -1,5 +1,11 @@
 package simulate
 
+import (
+	"cmp"
+
+	"tillbridge/terminal"
+)
+
 // Choice is a name of the fault menu: an outcome that a payment can be scripted to have, or an action of a
 // customer, a clerk or a saboteur.
 type Choice struct {
@@ -19,6 +25,12 @@ const (
 	PressRestorePower = "restore-power"
 	PressManualSale   = "manual-sale"
 	PressEndOfDay     = "end-of-day"
+)
+
+// Actions at a terminal that no till has a line to.
+const (
+	PressKey     = "key"
+	PressJournal = "journal"
 )
 
 // Outcomes of a payment. A simulator plays those that its protocol has.
@@ -96,7 +108,24 @@ func Menu() []Choice {
 		{PressRestorePower, "switch the terminal on again"},
 		{PressManualSale, "a sale at the terminal itself; manual-sale:1250 names its minor units"},
 		{PressEndOfDay, "the end of day at the terminal itself"},
+		{PressKey, "the clerk keys a sale in at the terminal; key:1250 names its minor units"},
+		{PressJournal, "the terminal prints its own list of sales"},
 	}
+}
+
+// Choices are names that a simulator takes, with their sentences. A simulator at which some names mean something else than in the
+// Menu has a method Describe, which is empty for the others.
+func Choices(sim terminal.Simulator, names []string) []Choice {
+	own, has := sim.(interface{ Describe(name string) string })
+	all := make([]Choice, 0, len(names))
+	for _, name := range names {
+		c := Choice{Name: name, What: Describe(name)}
+		if has {
+			c.What = cmp.Or(own.Describe(name), c.What)
+		}
+		all = append(all, c)
+	}
+	return all
 }
 
 // Describe is the sentence for a name of the menu, empty for an unknown one.

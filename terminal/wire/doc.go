@@ -1,6 +1,6 @@
 // Package wire holds the framing bricks that several terminal protocols share: check sums, packed BCD,
-// BER-style tags and lengths, the LLVAR lengths of the German interface, DLE transparency framing, and framing
-// between STX and ETX with one check byte.
+// BER-style tags and lengths, the LLVAR lengths of the German interface, DLE transparency framing, framing
+// between STX and ETX with one check byte, and the texts and numbers in fields.
 //
 // Everything here is pure: no I/O, no clock, no state beyond the values themselves. Readers are lenient
 // about content and strict about bounds; no input makes them panic. A driver and the simulated terminal

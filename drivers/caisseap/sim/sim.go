@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"strconv"
@@ -36,27 +37,15 @@ type Simulator struct {
 
 // New makes a terminal that is idle and empty. SimulatorOptions' Options may be Options or *Options.
 func New(o terminal.SimulatorOptions) (terminal.Simulator, error) {
-	s := &Simulator{o: Options{Offers: 3, Card: "411111######0043"}}
-	var given Options
-	switch v := o.Options.(type) {
-	case Options:
-		given = v
-	case *Options:
-		if v != nil {
-			given = *v
-		}
+	own, err := simulate.Own[Options](o.Options)
+	switch {
+	case err != nil:
+		return nil, err
+	case own.Offers < 0:
+		return nil, fmt.Errorf("caisseap simulator: offers %d: less than nothing", own.Offers)
 	}
-	if given.Offers < 0 {
-		return nil, fmt.Errorf("caisseap simulator: offers %d: less than nothing", given.Offers)
-	}
-	s.o.BodyOptions, s.o.Silent, s.o.Linger = given.BodyOptions, given.Silent, given.Linger
-	if given.Offers > 0 {
-		s.o.Offers = given.Offers
-	}
-	if given.Card != "" {
-		s.o.Card = given.Card
-	}
-	var err error
+	own.Offers, own.Card = cmp.Or(own.Offers, 3), cmp.Or(own.Card, "411111######0043")
+	s := &Simulator{o: own}
 	s.Body, err = simulate.NewBody(o, simulate.Protocol{
 		Name: "caisseap", Mouth: s, Currency: terminal.Currency{Code: "EUR", Numeric: 978, Digits: 2}, TerminalID: "52500001", Timing: s.o.BodyOptions,
 		Outcomes: []string{

@@ -46,7 +46,6 @@ type mouth struct {
 	b      *simulate.Body
 	opt    Options
 	format wire.STXFormat
-	talks  map[*simulate.Line]*talk
 
 	refused *refusal // the last one, kept in the terminal's memory
 	receipt []string
@@ -63,17 +62,11 @@ type refusal struct {
 
 // New makes a simulated terminal; o.Options are an Options or nil.
 func New(o terminal.SimulatorOptions) (terminal.Simulator, error) {
-	m := &mouth{talks: map[*simulate.Line]*talk{}}
-	switch own := o.Options.(type) {
-	case nil:
-	case Options:
-		m.opt = own
-	case *Options:
-		m.opt = *own
-	default:
-		return nil, fmt.Errorf("ecr17 simulator: options of type %T, want %T", own, m.opt)
+	opt, err := simulate.Own[Options](o.Options)
+	if err != nil {
+		return nil, err
 	}
-	var err error
+	m := &mouth{opt: opt}
 	if m.format, err = m.opt.format(); err != nil {
 		return nil, err
 	}
@@ -105,8 +98,7 @@ func New(o terminal.SimulatorOptions) (terminal.Simulator, error) {
 
 // Attach begins the conversation on a line. A terminal that is busy closes a new connection at once.
 func (m *mouth) Attach(l *simulate.Line) simulate.Talk {
-	t := &talk{m: m, line: l, reader: wire.NewSTXReader(m.format, 1100)}
-	m.talks[l] = t
+	t := newTalk(m, l)
 	if l.Kind == terminal.TCP && m.b.Paying() {
 		l.Close()
 	}
@@ -126,57 +118,31 @@ func (m *mouth) Progress(l *simulate.Line, s terminal.Stage) {
 
 // State tells a result to the till, and its receipt where the till wants that.
 func (m *mouth) State(r simulate.Result, done func()) {
-	f := frame{sendsMost: statesMost}
-	switch {
-	case r.Record != nil:
-		f.body = m.success(r.Record, r.Script == simulate.NoAmount)
-	default:
+	f := simulate.Frame{Script: r.Script, Over: done}
+	if r.Record != nil {
+		f.Body = m.success(r.Record, r.Script == simulate.NoAmount)
+	} else {
 		m.keep(r)
-		f.body = m.failure(*m.refused)
+		f.Body = m.failure(*m.refused)
 	}
-	switch r.Script {
-	case simulate.BadCRCOnce:
-		f.damaged = true
-	case simulate.RepeatStatus:
-		f.deaf = 1
-	case simulate.KeepOnLoss:
-		f.deaf = statesMost + 1
-	}
-	t := m.talks[r.Line]
-	if t == nil {
-		m.print(r, nil)
+	t, there := r.Line.Talk().(*talk)
+	wanted := there && !r.Stale && t.receipts
+	ticket := m.print(r, wanted)
+	switch {
+	case !there:
 		done()
 		return
+	case !r.Stale:
+		t.receipts = false // the terminal prints again after each procedure
 	}
-	if r.Stale {
-		f.done = done
-		t.say(f)
-		return
+	switch {
+	case ticket == nil:
+	case m.opt.TicketsFirst:
+		t.Say(simulate.Frame{Body: ticket})
+	default:
+		f.Over = func() { t.later(ticketDelay, simulate.Frame{Body: ticket, Over: done}) }
 	}
-	wanted := t.receipts
-	t.receipts = false // the terminal prints again after each procedure
-	if !wanted {
-		m.print(r, nil)
-		f.done = done
-		t.say(f)
-		return
-	}
-	ticket := frame{sendsMost: statesMost}
-	m.print(r, &ticket)
-	if ticket.body == nil {
-		f.done = done
-		t.say(f)
-		return
-	}
-	if m.opt.TicketsFirst {
-		ticket.done, f.done = func() {}, done
-		t.say(ticket)
-		t.say(f)
-		return
-	}
-	ticket.done = done
-	f.done = func() { t.later(ticketDelay, ticket) }
-	t.say(f)
+	t.Say(f)
 }
 
 // keep puts a refusal into the terminal's memory.
@@ -209,25 +175,23 @@ func (m *mouth) last() []byte {
 	return nil
 }
 
-// print makes the receipt of a success, on the terminal's paper or as a message to the till.
-func (m *mouth) print(r simulate.Result, ticket *frame) {
+// print makes the receipt of a success, on the terminal's paper or as a message to the till; nil where there is none for the till.
+func (m *mouth) print(r simulate.Result, wanted bool) []byte {
 	if r.Record == nil || r.Stale {
-		return
+		return nil
 	}
 	m.receipt = []string{
 		"NEGOZIO TILLBRIDGE", "TML " + m.b.TerminalID() + " STAN " + r.Record.Sequence(), r.Record.At.Format("02/01/06 15:04"),
 		"************" + simulate.CardLast4, fmt.Sprintf("IMPORTO EUR %d,%02d", r.Record.Minor/100, r.Record.Minor%100), "AUT. " + r.Record.AuthCode,
 	}
-	if ticket == nil {
-		m.b.Print(m.receipt)
-		return
+	if wanted {
+		return m.ticket()
 	}
-	ticket.body = m.ticket()
+	m.b.Print(m.receipt)
+	return nil
 }
 
 const (
-	statesMost  = 3 // sendings of one message
 	ackWait     = 3 * time.Second
 	ticketDelay = time.Second
-	byteGap     = 500 * time.Millisecond
 )

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -28,34 +29,24 @@ type Options struct {
 
 // mouth is the protocol of one terminal.
 type mouth struct {
-	b     *simulate.Body
-	o     Options
-	talks map[*simulate.Line]*talk
+	b *simulate.Body
+	o Options
 }
 
 // New makes a terminal that is idle and empty. SimulatorOptions' Options may be Options or *Options.
 func New(o terminal.SimulatorOptions) (terminal.Simulator, error) {
-	m := &mouth{talks: map[*simulate.Line]*talk{}}
-	switch own := o.Options.(type) {
-	case nil:
-	case Options:
-		m.o = own
-	case *Options:
-		m.o = *own
+	own, err := simulate.Own[Options](o.Options)
+	if err != nil {
+		return nil, err
 	}
+	own.Packet, own.Card = cmp.Or(own.Packet, 1024), cmp.Or(own.Card, "4111111111110043")
 	switch {
-	case m.o.Packet < 0 || m.o.Packet > 0 && m.o.Packet < 16:
-		return nil, fmt.Errorf("pax simulator: packet %d: want 16 bytes or more", m.o.Packet)
-	case m.o.Packet == 0:
-		m.o.Packet = 1024
+	case own.Packet < 16:
+		return nil, fmt.Errorf("pax simulator: packet %d: want 16 bytes or more", own.Packet)
+	case len(own.Card) < 10:
+		return nil, fmt.Errorf("pax simulator: card %q: want ten digits or more", own.Card)
 	}
-	if m.o.Card == "" {
-		m.o.Card = "4111111111110043"
-	}
-	if len(m.o.Card) < 10 {
-		return nil, fmt.Errorf("pax simulator: card %q: want ten digits or more", m.o.Card)
-	}
-	var err error
+	m := &mouth{o: own}
 	m.b, err = simulate.NewBody(o, simulate.Protocol{
 		Name: "pax", Mouth: m, Currency: terminal.Currency{Code: "USD", Numeric: 840, Digits: 2}, TerminalID: "53041234", Timing: m.o.BodyOptions,
 		Outcomes: []string{
@@ -76,7 +67,6 @@ func New(o terminal.SimulatorOptions) (terminal.Simulator, error) {
 // Attach begins the conversation on a line.
 func (m *mouth) Attach(l *simulate.Line) simulate.Talk {
 	t := newTalk(m, l)
-	m.talks[l] = t
 	if l.Kind == terminal.TCP && m.o.Refuse && !m.b.Idle() {
 		l.Close()
 	}
@@ -88,15 +78,15 @@ func (m *mouth) Progress(*simulate.Line, terminal.Stage) {}
 
 // State tells a result.
 func (m *mouth) State(r simulate.Result, done func()) {
-	t := m.talks[r.Line]
+	t, there := r.Line.Talk().(*talk)
 	switch {
-	case t == nil:
+	case !there:
 		done()
 	case r.End == simulate.Busy, r.Record != nil && r.Script == simulate.NoStatus:
 		t.end() // EOT instead of a reply
 		done()
 	default:
-		t.say(speech{text: m.payment(r), script: r.Script, done: done})
+		t.reply(m.payment(r), r.Script, done)
 	}
 }
 

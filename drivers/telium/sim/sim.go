@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -39,28 +40,16 @@ type Simulator struct {
 
 // New makes a terminal that is idle and empty. SimulatorOptions' Options may be Options, *Options, or a map with "dialect".
 func New(o terminal.SimulatorOptions) (terminal.Simulator, error) {
-	var opt Options
-	switch v := o.Options.(type) {
-	case Options:
-		opt = v
-	case *Options:
-		if v != nil {
-			opt = *v
-		}
-	case map[string]string:
-		opt.Dialect = v["dialect"]
+	if words, is := o.Options.(map[string]string); is {
+		o.Options = Options{Dialect: words["dialect"]}
 	}
-	if opt.Dialect == "" {
-		opt.Dialect = "fr"
+	opt, err := simulate.Own[Options](o.Options)
+	if err != nil {
+		return nil, err
 	}
+	opt.Dialect, opt.Offers, opt.OfferEvery = cmp.Or(opt.Dialect, "fr"), cmp.Or(opt.Offers, 3), cmp.Or(opt.OfferEvery, time.Second)
 	if opt.Dialect != "fr" && opt.Dialect != "uk" {
 		return nil, fmt.Errorf("telium simulator: dialect %q: want fr or uk", opt.Dialect)
-	}
-	if opt.Offers == 0 {
-		opt.Offers = 3
-	}
-	if opt.OfferEvery == 0 {
-		opt.OfferEvery = time.Second
 	}
 	if opt.Offers < 0 || opt.OfferEvery < 0 || len(opt.Private) > 10 {
 		return nil, fmt.Errorf("telium simulator: offers, offer_every: less than nothing, or private: more than ten characters")
@@ -87,7 +76,6 @@ func New(o terminal.SimulatorOptions) (terminal.Simulator, error) {
 			WrongPIN: "PIN INCORRECT", Approved: "APPROVED", Declined: "DECLINED", Cancelled: "CANCELLED", Timeout: "TIMED OUT",
 		}
 	}
-	var err error
 	if s.Body, err = simulate.NewBody(o, p); err != nil {
 		return nil, err
 	}

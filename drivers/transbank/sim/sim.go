@@ -36,11 +36,10 @@ const Commerce = "597029414300"
 
 // mouth is the protocol of one terminal.
 type mouth struct {
-	b     *simulate.Body
-	opt   Options
-	auto  bool
-	send  wire.STXFormat
-	talks map[*simulate.Line]*talk
+	b    *simulate.Body
+	opt  Options
+	auto bool
+	send wire.STXFormat
 
 	asked request // the sale or void in progress
 }
@@ -55,19 +54,14 @@ type request struct {
 
 // New makes a simulated terminal; o.Options are an Options, the model in a map[string]string, or nil.
 func New(o terminal.SimulatorOptions) (terminal.Simulator, error) {
-	m := &mouth{talks: map[*simulate.Line]*talk{}}
-	switch own := o.Options.(type) {
-	case nil:
-	case Options:
-		m.opt = own
-	case *Options:
-		m.opt = *own
-	case map[string]string:
-		m.opt.Model = own["model"]
-	default:
-		return nil, fmt.Errorf("transbank simulator: options of type %T, want %T", own, m.opt)
+	if words, is := o.Options.(map[string]string); is {
+		o.Options = Options{Model: words["model"]}
 	}
-	m.send.Covers = wire.CoverBodyETX
+	opt, err := simulate.Own[Options](o.Options)
+	if err != nil {
+		return nil, err
+	}
+	m := &mouth{opt: opt, send: wire.STXFormat{Covers: wire.CoverBodyETX}}
 	switch m.opt.Model {
 	case "", "integrado":
 	case "autoservicio":
@@ -86,7 +80,6 @@ func New(o terminal.SimulatorOptions) (terminal.Simulator, error) {
 	if !m.auto {
 		outcomes = append(outcomes, simulate.Tip)
 	}
-	var err error
 	m.b, err = simulate.NewBody(o, simulate.Protocol{
 		Name: "transbank", Mouth: m, Currency: peso, TerminalID: "75001637", Timing: m.opt.BodyOptions, Outcomes: outcomes,
 		Words: simulate.Words{
@@ -103,8 +96,9 @@ func New(o terminal.SimulatorOptions) (terminal.Simulator, error) {
 
 // Attach begins the conversation on a line.
 func (m *mouth) Attach(l *simulate.Line) simulate.Talk {
-	t := &talk{m: m, line: l, reader: wire.NewSTXReader(wire.STXFormat{Covers: wire.CoverBodyETX}, 1000)}
-	m.talks[l] = t
+	t := &talk{m: m}
+	reader := wire.NewSTXReader(wire.STXFormat{Covers: wire.CoverBodyETX}, 1000)
+	t.STX = simulate.STX{Body: m.b, Line: l, Format: m.send, Reader: reader, Wait: ackWait, Obey: t.command}
 	return t
 }
 
@@ -113,49 +107,39 @@ func (m *mouth) Progress(l *simulate.Line, s terminal.Stage) {
 	status := map[terminal.Stage]string{
 		terminal.Started: "83", terminal.CardWait: "84", terminal.CardRead: "81", terminal.HostWait: "82",
 	}[s]
-	t := m.talks[l]
-	if status == "" || !m.asked.status || t == nil {
-		return
-	}
+	t, there := l.Talk().(*talk)
 	body := []byte("0900|" + status)
-	if m.opt.Hasty {
-		t.owed++
-		t.line.Write(m.send.Append(nil, body))
-		return
+	switch {
+	case status == "" || !m.asked.status || !there:
+	case m.opt.Hasty:
+		t.Hasty(body)
+	default:
+		t.Say(simulate.Frame{Body: body, Once: true, Wait: progressWait})
 	}
-	t.say(frame{body: body, sendsMost: 1, wait: progressWait})
 }
 
 // State tells a result to the till.
 func (m *mouth) State(r simulate.Result, done func()) {
-	f := frame{sendsMost: statesMost, wait: ackWait, done: done}
+	f := simulate.Frame{Script: r.Script, Over: done}
 	data, _ := r.Data.(request)
 	switch {
 	case r.Record != nil && r.Kind == simulate.Void:
-		f.body = m.voided("00", r.Of.AuthCode, r.Of.Sequence())
+		f.Body = m.voided("00", r.Of.AuthCode, r.Of.Sequence())
 	case r.Kind == simulate.Void:
-		f.body = m.voided(m.refusalCode(r.End), "", r.Of.Sequence())
+		f.Body = m.voided(m.refusalCode(r.End), "", r.Of.Sequence())
 	case r.Record != nil:
 		if r.Stale {
 			data, _ = r.Record.Data.(request)
 		}
-		f.body = m.sale(data.answer(), r.Record, r.Script != simulate.NoAmount, data.voucher)
+		f.Body = m.sale(data.answer(), r.Record, r.Script != simulate.NoAmount, data.voucher)
 	default:
-		f.body = m.refusal(data, m.refusalCode(r.End), r.Minor)
-	}
-	switch r.Script {
-	case simulate.BadCRCOnce:
-		f.damaged = true
-	case simulate.RepeatStatus:
-		f.deaf = 1
-	case simulate.KeepOnLoss:
-		f.deaf = statesMost + 1
+		f.Body = m.refusal(data, m.refusalCode(r.End), r.Minor)
 	}
 	if r.Record != nil && !r.Stale && r.Kind != simulate.Void {
 		m.print(r.Record)
 	}
-	if t := m.talks[r.Line]; t != nil {
-		t.say(f)
+	if t, there := r.Line.Talk().(*talk); there {
+		t.Say(f)
 		return
 	}
 	done()
@@ -216,8 +200,6 @@ func (m *mouth) receipt(r *simulate.Record) []string {
 }
 
 const (
-	statesMost   = 3 // sendings of one message
 	ackWait      = 10 * time.Second
 	progressWait = time.Second
-	byteGap      = 500 * time.Millisecond
 )

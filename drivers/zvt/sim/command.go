@@ -178,6 +178,15 @@ func (s *Simulator) parsed(t *talk, data []byte) (fields, bool) {
 	return f, true
 }
 
+// opened is parsed of a command that must carry the password.
+func (s *Simulator) opened(t *talk, data []byte) (fields, bool) {
+	rest, ok := s.password(t, data)
+	if !ok {
+		return nil, false
+	}
+	return s.parsed(t, rest)
+}
+
 // register is 06 00: password, config byte, currency, then service byte and container.
 func (s *Simulator) register(t *talk, data []byte) {
 	data, ok := s.password(t, data)
@@ -280,20 +289,14 @@ func (s *Simulator) authorise(t *talk, data []byte) {
 }
 
 func (s *Simulator) refund(t *talk, data []byte) {
-	if data, ok := s.password(t, data); ok {
-		if f, ok := s.parsed(t, data); ok {
-			s.pay(t, f, simulate.Refund, nil)
-		}
+	if f, ok := s.opened(t, data); ok {
+		s.pay(t, f, simulate.Refund, nil)
 	}
 }
 
 // reversal is 06 30: the full amount of an earlier transaction, by its receipt number.
 func (s *Simulator) reversal(t *talk, data []byte) {
-	data, ok := s.password(t, data)
-	if !ok {
-		return
-	}
-	f, ok := s.parsed(t, data)
+	f, ok := s.opened(t, data)
 	if !ok {
 		return
 	}

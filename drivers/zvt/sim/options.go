@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -63,23 +64,9 @@ func (o Options) Validate() error {
 }
 
 func (o Options) withDefaults() Options {
-	defaultText := func(p *string, v string) {
-		if *p == "" {
-			*p = v
-		}
-	}
-	defaultTime := func(p *time.Duration, v time.Duration) {
-		if *p == 0 {
-			*p = v
-		}
-	}
-	defaultText(&o.Password, "000000")
-	defaultText(&o.Charset, "latin1")
-	defaultText(&o.Card, "maestro")
-	defaultTime(&o.CardTimeout, 60*time.Second)
-	defaultTime(&o.T2, 5*time.Second)
-	defaultTime(&o.T3, 5*time.Second)
-	defaultTime(&o.BootTime, 2*time.Second)
+	o.Password, o.Charset, o.Card = cmp.Or(o.Password, "000000"), cmp.Or(o.Charset, "latin1"), cmp.Or(o.Card, "maestro")
+	o.T2, o.T3 = cmp.Or(o.T2, 5*time.Second), cmp.Or(o.T3, 5*time.Second)
+	o.CardTimeout, o.BootTime = cmp.Or(o.CardTimeout, 60*time.Second), cmp.Or(o.BootTime, 2*time.Second)
 	return o
 }
 

@@ -62,7 +62,7 @@ func (s *Simulator) pay(t *talk, f fields, kind string, of *record) {
 	p.job = s.begin(t)
 	p.job.pay = p
 	if t.line != nil {
-		t.line.split = p.script == simulate.SplitFrames
+		t.line.Split(p.script == simulate.SplitFrames)
 	}
 	s.desk.Show(p.title(), "Bitte warten")
 	switch {
@@ -159,21 +159,14 @@ func (p *payment) decided(choice string) {
 	p.asking = false
 	p.job.timer.stop()
 	p.s.desk.Dismiss()
-	switch choice {
-	case simulate.PressTap:
-		choice = simulate.Approved
-	case simulate.PressDecline:
-		choice = simulate.Declined
-	case simulate.PressCancel:
-		choice = simulate.Cancelled
-	}
+	choice = simulate.Pressed(choice)
 	if choice == simulate.WrongPIN && (p.wrong == 0 || p.script == "") {
 		p.pin(p.mistyped)
 		return
 	}
 	p.script = choice
 	if p.job.talk.line != nil {
-		p.job.talk.line.split = choice == simulate.SplitFrames
+		p.job.talk.line.Split(choice == simulate.SplitFrames)
 	}
 	switch {
 	case p.refusedAtOnce():
@@ -264,7 +257,9 @@ func (p *payment) approve() {
 	if p.of != nil {
 		r.card, r.numeric, r.code = p.of.card, p.of.numeric, p.of.code
 	} else {
-		p.distort(r)
+		var booked terminal.Currency
+		r.minor, r.tip, booked = simulate.Distorted(p.script, p.minor, p.s.cur)
+		r.numeric, r.code, r.noAmount = booked.Numeric, booked.Code, p.script == simulate.NoAmount
 	}
 	p.record = r
 	switch {
@@ -277,30 +272,6 @@ func (p *payment) approve() {
 		p.s.tell(p.job, 0x0B, "", p.report)
 	default:
 		p.report()
-	}
-}
-
-// distort makes the bank approve something else than was asked for.
-func (p *payment) distort(r *record) {
-	switch p.script {
-	case simulate.Partial:
-		r.minor = max(1, p.minor/2)
-	case simulate.Tip:
-		if tip := max(1, p.minor/10); p.minor <= terminal.MaxMinor-tip {
-			r.tip = tip
-			r.minor += tip
-		}
-	case simulate.WrongAmount:
-		if r.minor++; r.minor > terminal.MaxMinor {
-			r.minor = 1
-		}
-	case simulate.OtherCurrency:
-		r.numeric, r.code = 756, "CHF"
-		if p.s.cur.Numeric == 756 {
-			r.numeric, r.code = 978, "EUR"
-		}
-	case simulate.NoAmount:
-		r.noAmount = true
 	}
 }
 
@@ -401,11 +372,11 @@ func (p *payment) book() {
 func (p *payment) silence() {
 	l := p.job.talk.line
 	if l != nil {
-		l.mute = true
+		l.Mute()
 	}
 	p.job.timer.start(p.s, breakDelay, func() {
 		if l != nil {
-			l.end(fmt.Errorf("the reply was lost: %w", simulate.ErrCut), true)
+			l.Cut("the reply was lost")
 			p.job.talk.lose(l)
 		}
 		p.s.done(p.job)

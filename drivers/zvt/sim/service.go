@@ -81,11 +81,7 @@ func (s *Simulator) printAdmin(j *job, lines []printLine, then func()) {
 func (s *Simulator) statusEnquiry(t *talk, data []byte) {
 	service := byte(0)
 	if len(data) > 0 {
-		rest, ok := s.password(t, data)
-		if !ok {
-			return
-		}
-		f, ok := s.parsed(t, rest)
+		f, ok := s.opened(t, data)
 		if !ok {
 			return
 		}
@@ -124,11 +120,7 @@ func (s *Simulator) totals(t *talk, data []byte) {
 // repeatReceipt is 06 20. With bit 01 of the service byte the status information of the last stored
 // transaction comes again, without it the receipt at most. The papers name no code for an empty store.
 func (s *Simulator) repeatReceipt(t *talk, data []byte) {
-	data, ok := s.password(t, data)
-	if !ok {
-		return
-	}
-	f, ok := s.parsed(t, data)
+	f, ok := s.opened(t, data)
 	if !ok {
 		return
 	}
@@ -163,11 +155,7 @@ func (s *Simulator) repeatReceipt(t *talk, data []byte) {
 
 // endOfDay is 06 50. The day is closed when the till has taken the sums; else it stays open.
 func (s *Simulator) endOfDay(t *talk, data []byte) {
-	data, ok := s.password(t, data)
-	if !ok {
-		return
-	}
-	if _, ok := s.parsed(t, data); !ok {
+	if _, ok := s.opened(t, data); !ok {
 		return
 	}
 	t.answer(positive())

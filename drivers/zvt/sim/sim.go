@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -73,18 +72,13 @@ const (
 )
 
 // New makes a terminal that is idle, plugged in and not registered, with an empty ledger. SimulatorOptions'
-// Options may be Options or *Options; with any other type the defaults hold.
+// Options may be Options or *Options.
 func New(o terminal.SimulatorOptions) (terminal.Simulator, error) {
-	var opt Options
-	switch v := o.Options.(type) {
-	case Options:
-		opt = v
-	case *Options:
-		if v != nil {
-			opt = *v
-		}
+	opt, err := simulate.Own[Options](o.Options)
+	if err == nil {
+		err = opt.Validate()
 	}
-	if err := opt.Validate(); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("zvt simulator: %w", err)
 	}
 	tid := o.TerminalID
@@ -100,7 +94,7 @@ func New(o terminal.SimulatorOptions) (terminal.Simulator, error) {
 	if o.Currency.Numeric <= 0 || o.Currency.Numeric > 999 {
 		return nil, fmt.Errorf("zvt simulator: currency %s has no number of three digits", o.Currency.Code)
 	}
-	desk, err := simulate.NewDesk(o, outcomes(), choices())
+	desk, err := simulate.NewDesk(o, outcomes(), simulate.CustomerChoices())
 	if err != nil {
 		return nil, fmt.Errorf("zvt simulator: %w", err)
 	}
@@ -125,17 +119,12 @@ func outcomes() []string {
 	}
 }
 
-// choices are what a customer may press.
-func choices() []string {
-	return []string{simulate.PressTap, simulate.PressDecline, simulate.PressCancel, simulate.WrongPIN}
-}
-
 // Outcomes are the scripts of a payment.
 func (s *Simulator) Outcomes() []string { return s.desk.Outcomes() }
 
 // Actions are what Press takes beside the outcomes.
 func (s *Simulator) Actions() []string {
-	return append(choices(), simulate.PressByHand, simulate.PressPullCable, simulate.PressPlugCable, simulate.PressCutPower,
+	return append(simulate.CustomerChoices(), simulate.PressByHand, simulate.PressPullCable, simulate.PressPlugCable, simulate.PressCutPower,
 		simulate.PressRestorePower, simulate.PressManualSale, simulate.PressEndOfDay)
 }
 
@@ -174,9 +163,9 @@ var errNotIdle = errors.New("the terminal is not idle")
 func (s *Simulator) manualSale(arg string) error {
 	minor := int64(manualMinor)
 	if arg != "" {
-		n, err := strconv.ParseInt(arg, 10, 64)
-		if err != nil || n <= 0 || n > terminal.MaxMinor {
-			return fmt.Errorf("press manual-sale: %q is no amount in minor units", arg)
+		n, err := simulate.MinorUnits(simulate.PressManualSale, arg)
+		if err != nil {
+			return err
 		}
 		minor = n
 	}
@@ -201,20 +190,20 @@ func (s *Simulator) manualEndOfDay() error {
 }
 
 // attach makes the link known.
-func (s *Simulator) attach(l *link, k terminal.LinkKind) error {
+func (s *Simulator) attach(l *link) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case !s.desk.Cabled():
 		return fmt.Errorf("the cable is out: %w", simulate.ErrCut)
-	case k == terminal.TCP && s.off:
+	case l.Kind == terminal.TCP && s.off:
 		return fmt.Errorf("the terminal has no power: %w", simulate.ErrCut)
-	case k == terminal.TCP:
+	case l.Kind == terminal.TCP:
 		l.talk = &talk{s: s, kind: terminal.TCP, line: l}
 		s.touch(l)
 	default:
 		if old := s.serial.line; old != nil {
-			old.end(errReplaced, false)
+			old.Replaced()
 		}
 		l.talk = s.serial
 		s.serial.line = l
@@ -240,8 +229,7 @@ func (s *Simulator) pullCable() {
 	s.mend.stop()
 	s.desk.SetCabled(false)
 	for _, l := range s.links {
-		l.end(fmt.Errorf("the cable was pulled: %w", simulate.ErrCut), true)
-		l.mute = true
+		l.Cut("the cable was pulled")
 		l.talk.lose(l)
 	}
 }
@@ -264,10 +252,9 @@ func (s *Simulator) cutPower() {
 	}
 	s.serial.reset()
 	for _, l := range s.links {
-		if l.talk.kind == terminal.TCP {
+		if l.Kind == terminal.TCP {
 			l.talk.reset()
-			l.mute = true
-			l.end(fmt.Errorf("the terminal lost its power: %w", simulate.ErrCut), true)
+			l.Cut("the terminal lost its power")
 		}
 	}
 	s.forgetRegistration()

@@ -70,7 +70,7 @@ func (t *talk) transmit() {
 			t.finish(nil)
 			return
 		}
-		t.line.send(m.apdu)
+		t.line.Write(m.apdu)
 		t.acknowledged()
 		return
 	}
@@ -79,7 +79,7 @@ func (t *talk) transmit() {
 		if m.damage && m.sends == 1 {
 			frame[len(frame)-1] ^= 0x55
 		}
-		t.line.send(frame)
+		t.line.Write(frame)
 	}
 	t.timer.start(t.s, t.s.opt.T2, t.again)
 }
@@ -91,7 +91,7 @@ func (t *talk) again() {
 		t.transmit()
 	default:
 		if t.kind == terminal.TCP && t.line != nil {
-			t.line.end(nil, false) // T3 has passed: PA00P016 has the connection closed
+			t.line.Close() // T3 has passed: PA00P016 has the connection closed
 		}
 		t.finish(nil)
 	}
