@@ -131,6 +131,8 @@ func (c *comparison) take(p bridge.Payment) bool {
 			return false
 		case e.Reference != "":
 			return refers(e, p)
+		case code != "" && e.AuthCode != "" && p.Result.Person != "": // people type codes in groups and in capitals or not
+			return strings.EqualFold(strings.Join(strings.Fields(code), ""), e.AuthCode)
 		case code != "" && e.AuthCode != "":
 			return e.AuthCode == code
 		}

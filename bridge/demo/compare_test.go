@@ -85,6 +85,10 @@ func TestCompare(t *testing.T) {
 			l.MGR = append(l.MGR, standin.Payment{UUID: "p2", Asks: []standin.Ask{{Amount: "1", Status: 409}}})
 		}, "", "", ""},
 
+		"a person typed the code in groups": {func(l *Ledgers) {
+			l.Journal[0].Result.Person, l.Journal[0].Result.AuthCode, l.MGR[0].Notices[0].AuthCode, l.Terminal[1].AuthCode = "Ann", "12b 456", "12b 456", "12B456"
+		}, "", "", ""},
+
 		"no money":                {func(l *Ledgers) { l.Terminal = l.Terminal[:1] }, "no such money", "", ""},
 		"money taken back":        {func(l *Ledgers) { l.Terminal[1].Captured = false }, "no such money", "", ""},
 		"another amount taken":    {func(l *Ledgers) { denied(l); l.Terminal[1].Captured, l.Terminal[1].Minor = true, 99 }, "has taken 0.99 EUR", "", ""},

@@ -6,4 +6,7 @@
 // On Linux the line is a pseudo-terminal with the protocol's serial framing; elsewhere it is a TCP connection
 // on the loopback. Pulling the cable, cutting the power and killing the bridge do to it what they do to a real
 // one.
+//
+// A terminal without a connection has no line. Whoever looks at the page is its clerk, and types on the counter
+// screen what the terminal printed; in a payment that runs by itself a simulated clerk does, over the same pages.
 package demo

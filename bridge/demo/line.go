@@ -20,15 +20,15 @@ const (
 
 // line joins the simulated terminal to the bridge. A serial one is a pseudo-terminal under a link that keeps
 // its name; when the cable comes out or the line breaks it goes away, as a USB adapter does, and a new one
-// comes under the same name.
+// comes under the same name. A terminal without a connection has a line over which nothing goes.
 type line struct {
 	sim     terminal.Simulator
 	log     *slog.Logger
-	key     string // in the settings, "serial" or "tcp"
+	key     string // in the settings, "serial" or "tcp"; empty for none
 	address string
 	note    string // why it is not the line that it could be; empty otherwise
 
-	listener net.Listener // nil for a serial line
+	listener net.Listener // of a TCP line
 
 	mu  sync.Mutex
 	pty *simulate.PTYPort // nil while the cable is out
@@ -37,6 +37,9 @@ type line struct {
 // newLine makes the line of a protocol. It is TCP where that is wanted, where there is no pseudo-terminal, and
 // for a protocol without a serial form.
 func newLine(sim terminal.Simulator, d terminal.LineDefaults, link string, tcp bool, log *slog.Logger) (*line, error) {
+	if d.None() {
+		return &line{sim: sim, log: log}, nil
+	}
 	l := &line{sim: sim, log: log, key: "serial", address: link}
 	if !tcp && d.Baud > 0 {
 		pty, err := simulate.PTY(link)
@@ -61,7 +64,10 @@ func newLine(sim terminal.Simulator, d terminal.LineDefaults, link string, tcp b
 
 // serve plays the terminal on the line until ctx ends.
 func (l *line) serve(ctx context.Context) {
-	if l.listener != nil {
+	switch l.key {
+	case "":
+		return
+	case "tcp":
 		l.serveTCP(ctx)
 		return
 	}

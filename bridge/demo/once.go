@@ -34,9 +34,16 @@ func RunOnce(ctx context.Context, o Options) error {
 	ctx, cancel := context.WithTimeout(ctx, onceLimit)
 	defer cancel()
 	return o.within(ctx, func(w *world, ctx context.Context) error {
-		r := &once{world: w, begin: time.Now(), answers: make(chan answer, 1), face: w.sim.Face(), process: w.keeper.process()}
+		ctx, stop := context.WithCancel(ctx)
+		defer stop() // the clerk's work
+		r := &once{
+			world: w, begin: time.Now(), answers: make(chan answer, 1), says: make(chan func(), 16), face: w.sim.Face(), process: w.keeper.process(),
+		}
 		if err := r.prepare(ctx); err != nil {
 			return err
+		}
+		if w.hand != nil {
+			w.tasks.Go(func() { r.clerk(ctx).work(ctx) })
 		}
 		err := r.pay(ctx)
 		return errors.Join(err, r.conclude())
@@ -50,7 +57,9 @@ type once struct {
 	uuid    string
 	tries   int
 	answers chan answer
-	refused error // MGR's charge is refused for good
+	says    chan func() // what the clerk has to say
+	refused error       // MGR's charge is refused for good, or the clerk cannot work
+	left    string      // the payment that the clerk leaves on hold
 
 	// What was told already:
 	face    terminal.Face
@@ -101,7 +110,11 @@ func (r *once) prepare(ctx context.Context) error {
 	if r.line.note != "" {
 		_, _ = fmt.Fprintln(r.Out, r.line.note)
 	}
-	_, _ = fmt.Fprintf(r.Out, "A simulated terminal, %s, on %s.\nScript %q: %s.\n", r.Driver.Title, r.line.address, r.Once.Outcome, r.sentence())
+	where := "on " + r.line.address
+	if r.hand != nil {
+		where = "and a simulated clerk who works it by hand"
+	}
+	_, _ = fmt.Fprintf(r.Out, "A simulated terminal, %s, %s.\nScript %q: %s.\n", r.Driver.Title, where, r.Once.Outcome, r.sentence())
 	if err := r.keeper.Start(); err != nil {
 		return err
 	}
@@ -145,7 +158,7 @@ func (r *once) sentence() string {
 			return c.What
 		}
 	}
-	return simulate.Describe(r.Once.Outcome)
+	return simulate.Choices(r.sim, []string{r.Once.Outcome})[0].What
 }
 
 // look reads the journal. While it cannot be read what was known stays.
@@ -194,6 +207,8 @@ func (r *once) pay(ctx context.Context) error {
 		case <-tick.C:
 		case a := <-r.answers:
 			r.answered(a)
+		case said := <-r.says:
+			said()
 		case <-ctx.Done():
 			return fmt.Errorf("the payment did not come to its end: %w", ctx.Err())
 		}
@@ -216,6 +231,9 @@ func (r *once) observe() {
 	face := r.sim.Face()
 	if !slices.Equal(face.Display, r.face.Display) && len(face.Display) > 0 {
 		r.tell(now, "terminal", "%s", strings.Join(face.Display, " | "))
+	}
+	if r.hand != nil && len(face.Receipt) > 0 && !slices.Equal(face.Receipt, r.face.Receipt) {
+		r.tell(now, "paper", "%s", strings.Join(face.Receipt, " | "))
 	}
 	if face.Cabled != r.face.Cabled {
 		r.tell(now, "cable", "%s", map[bool]string{true: "is plugged in again.", false: "comes out."}[face.Cabled])
@@ -260,7 +278,7 @@ func (r *once) sabotage() {
 		due = !r.face.Powered
 	case bridgeKilled:
 		p, there := r.pages.payment(r.uuid)
-		due = there && p.State == bridge.Sent
+		due = there && p.State == bridge.Sent && (r.hand == nil || r.face.Paying)
 	}
 	if !due || r.killed {
 		return
@@ -342,13 +360,15 @@ func (r *once) finished() bool {
 	p, there := r.pages.payment(r.uuid)
 	whole := r.plugAt.IsZero() && r.powerAt.IsZero() && r.startAt.IsZero() && r.askAt.IsZero() &&
 		r.face.Cabled && r.face.Powered && !r.face.Paying && r.process.State == running
-	return there && whole && (p.State == bridge.Reported || p.State == bridge.Held)
+	held := p.State == bridge.Held && (r.hand == nil || r.left == p.UUID)
+	return there && whole && (p.State == bridge.Reported || held)
 }
 
 // conclude prints the three ledgers and what is to be said of them. It is an error when they do not agree.
 func (r *once) conclude() error {
 	r.look(context.Background())
 	r.observe()
+	r.heard()
 	r.print(time.Now())
 	l := r.ledgers(r.pages)
 	out := &strings.Builder{}
@@ -363,6 +383,9 @@ func (r *once) conclude() error {
 	fmt.Fprintln(out, "What the terminal's ledger says:")
 	for _, e := range l.Terminal {
 		fmt.Fprintln(out, "  "+entryWords(e, r.currency()))
+	}
+	if len(l.Terminal) == 0 {
+		fmt.Fprintln(out, "  no sale")
 	}
 	v := Compare(l)
 	for _, line := range v.Held {
@@ -404,14 +427,14 @@ func journalWords(p bridge.Payment) string {
 		if n.Approved {
 			outcome = standin.Approved
 		}
-		s += ", " + words(outcome, n.AuthCode, n.TxnRef) + ": " + proofWords(p.Proof)
+		s += ", " + words(outcome, n.AuthCode, n.TxnRef) + ": " + proofWords(p)
 	}
 	return s
 }
 
-// proofWords tell what an outcome rests on.
-func proofWords(p terminal.Proof) string {
-	switch p {
+// proofWords tell what a payment's outcome rests on.
+func proofWords(p bridge.Payment) string {
+	switch p.Proof {
 	case terminal.Dialogue:
 		return "approved in the payment itself"
 	case terminal.Refused:
@@ -429,9 +452,12 @@ func proofWords(p terminal.Proof) string {
 	case terminal.Voided:
 		return "the terminal reversed it"
 	case terminal.Person:
+		if p.Person == nil {
+			return "a person typed what the terminal printed"
+		}
 		return "a person looked"
 	}
-	return p.String()
+	return p.Proof.String()
 }
 
 func entryWords(e terminal.Entry, c terminal.Currency) string {

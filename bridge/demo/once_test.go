@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tillbridge/drivers/caisseap"
+	"tillbridge/drivers/manual"
 	"tillbridge/drivers/telium"
 	"tillbridge/drivers/zvt"
 	"tillbridge/terminal"
@@ -96,6 +97,30 @@ func TestRunOnceDrivers(t *testing.T) {
 			simulate.LostReply,
 			[]string{"asks for 12.50 GBP", "terminal's last transaction", "told APPROVED", "They agree."},
 		},
+		{
+			"no paper",
+			Options{Driver: manual.Driver()},
+			simulate.LostReply,
+			[]string{"NO PAPER", "cannot tell", "settles the payment: charged", "told APPROVED", "a person looked", "They agree."},
+		},
+		{
+			"the bridge is killed beside the clerk",
+			Options{Driver: manual.Driver()},
+			bridgeKilled,
+			[]string{"keys it in", "kill -9", "does not answer", "settles the payment: charged", "told APPROVED", "They agree."},
+		},
+		{
+			"no power before anything is booked",
+			Options{Driver: manual.Driver(), Currency: pounds},
+			simulate.PowerCutBefore,
+			[]string{"kill -9", "settles the payment: not charged", "told DENIED", "They agree."},
+		},
+		{
+			"another amount is printed",
+			Options{Driver: manual.Driver()},
+			simulate.WrongAmount,
+			[]string{"AMOUNT: 12.51 EUR", "leaves the payment on hold", "held: Payment ", "They agree."},
+		},
 		{"caisseap", Options{Driver: caisseap.Driver(), TCP: true}, simulate.LostReply, []string{"duplicata", "held: ", "They agree."}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -131,6 +156,11 @@ func TestOptions(t *testing.T) {
 		if err := Run(t.Context(), o); err == nil {
 			t.Errorf("%s: taken", name)
 		}
+	}
+	lonely := manual.Driver()
+	lonely.Simulate = zvt.Driver().Simulate
+	if err := Run(t.Context(), Options{Driver: lonely, Start: start, Once: &Once{Amount: "12.50"}}); err == nil || !strings.Contains(err.Error(), "plays nobody") {
+		t.Errorf("a terminal without a line and without a clerk: %v", err)
 	}
 	o := Options{Driver: telium.Driver(), Settings: map[string]string{"dialect": "uk", "payment_timeout": "200s"}}
 	choices, err := o.Outcomes()

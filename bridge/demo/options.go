@@ -83,11 +83,7 @@ func (o Options) Outcomes() ([]simulate.Choice, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all []simulate.Choice
-	for _, name := range sim.Outcomes() {
-		all = append(all, simulate.Choice{Name: name, What: simulate.Describe(name)})
-	}
-	return append(all, ownOutcomes()...), nil
+	return append(simulate.Choices(sim, sim.Outcomes()), ownOutcomes()...), nil
 }
 
 // currency is the demo's currency.

@@ -6,12 +6,16 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"tillbridge/drivers/manual"
 	"tillbridge/drivers/zvt"
+	"tillbridge/terminal"
 )
 
 // opened is a demo that serves its page.
@@ -21,12 +25,12 @@ type opened struct {
 	views chan view
 }
 
-func openPage(t *testing.T) *opened {
+func openPage(t *testing.T, d terminal.Driver) *opened {
 	t.Helper()
 	out, log := &safeBuffer{}, &safeBuffer{}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- Run(ctx, Options{Driver: zvt.Driver(), Out: out, Start: startChild(log), TCP: true}) }()
+	go func() { done <- Run(ctx, Options{Driver: d, Out: out, Start: startChild(log), TCP: true}) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
@@ -132,7 +136,7 @@ func (p *opened) must(path, body string) {
 // customer stops.
 func TestPageFromChargeToVerdict(t *testing.T) {
 	t.Parallel()
-	p := openPage(t)
+	p := openPage(t, zvt.Driver())
 	p.until("terminal reached", func(v view) bool { return v.Bridge.Reached && v.Bridge.State == running })
 	p.must("charge", `{"amount":"12.50"}`)
 	p.until("payment at the terminal", func(v view) bool { return v.Terminal.Face.Paying && v.Story.State == "sent" })
@@ -168,9 +172,87 @@ func TestPageFromChargeToVerdict(t *testing.T) {
 	}
 }
 
+// A terminal without a connection: who looks at the page is the clerk and the customer, and types on the counter screen what the
+// terminal printed, in their own way.
+func TestPageByHand(t *testing.T) {
+	t.Parallel()
+	p := openPage(t, manual.Driver())
+	v := p.until("counter screen", func(v view) bool { return v.Bridge.Reached && v.Bridge.Password != "" })
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	newcomer := &clerk{counter: strings.Trim(strings.TrimPrefix(v.Bridge.Counter, "http:"), "/"), browser: &http.Client{Jar: jar}}
+	send := func(path string, form url.Values) seenPage {
+		t.Helper()
+		s, err := newcomer.send(t.Context(), path, form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	send("/sign-in", url.Values{"name": {"Newcomer"}, "password": {v.Bridge.Password}})
+	p.must("charge", `{"amount":"12.50"}`)
+	p.until("question", func(v view) bool { return v.Story.State == "sent" })
+	p.must("key", `{"amount":"12.50"}`)
+	p.until("customer asked for a card", func(v view) bool { return v.Terminal.Face.Paying })
+	if status, text := p.post("key", `{"amount":"12.50"}`); status != http.StatusUnprocessableEntity {
+		t.Errorf("the amount is keyed in twice: %d %s", status, text)
+	}
+	p.must("press", `{"do":"tap"}`)
+	v = p.until("printout", func(v view) bool { return !v.Terminal.Face.Paying && len(v.Terminal.Face.Receipt) > 0 })
+	code := regexp.MustCompile(`AUTH CODE: (\d{6})`).FindStringSubmatch(strings.Join(v.Terminal.Face.Receipt, "\n"))
+	if code == nil {
+		t.Fatalf("it printed %q", v.Terminal.Face.Receipt)
+	}
+	grouped := code[1][:2] + " " + code[1][2:]
+	last := ""
+	for _, typed := range []string{grouped, code[1]} {
+		last = newcomer.asked(t, last)
+		send("/terminal/answer", url.Values{"terminal": {terminalName}, "question": {last}, "choice": {"charged"}, "auth_code": {typed}})
+	}
+	v = p.until("outcome", func(v view) bool { return v.MGR.Payments[0].Outcome != "" && v.Story.State == "reported" })
+	if m := v.MGR.Payments[0]; m.Outcome != "APPROVED" || m.Code != grouped || len(v.Verdict.Differs)+len(v.Verdict.Open)+len(v.Verdict.Held) > 0 {
+		t.Errorf("MGR has %+v, verdict %+v", m, v.Verdict)
+	}
+	// A sale that nobody asked for is a difference, and the journal that the terminal prints has both.
+	p.must("script", `{"do":"approved"}`)
+	p.must("key", `{"amount":"3"}`)
+	p.until("difference", func(v view) bool {
+		return !v.Terminal.Face.Paying && len(v.Verdict.Differs) == 1 && strings.Contains(v.Verdict.Differs[0], "has taken 3.00 EUR")
+	})
+	p.must("press", `{"do":"journal"}`)
+	p.until("journal", func(v view) bool { return len(v.Terminal.Face.Receipt) == 4 })
+	if status, text := p.post("key", `{"amount":"1,5"}`); status != http.StatusUnprocessableEntity {
+		t.Errorf("no amount is keyed in: %d %s", status, text)
+	}
+}
+
+// asked waits for a question that is another one than last.
+func (c *clerk) asked(t *testing.T, last string) string {
+	t.Helper()
+	deadline := time.After(30 * time.Second)
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for {
+		s, err := c.open(t.Context(), "/terminal/question?terminal="+terminalName)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if id := s.find(seenID); id != "" && id != last {
+			return id
+		}
+		select {
+		case <-look.C:
+		case <-deadline:
+			t.Fatal("nobody is asked what the terminal printed")
+		}
+	}
+}
+
 func TestPageChoosesAndRefuses(t *testing.T) {
 	t.Parallel()
-	p := openPage(t)
+	p := openPage(t, zvt.Driver())
 	p.until("terminal reached", func(v view) bool { return v.Bridge.Reached && v.Bridge.State == running })
 	p.must("script", `{"do":"declined"}`)
 	p.must("mgr", `{"do":"down"}`)
@@ -194,6 +276,7 @@ func TestPageChoosesAndRefuses(t *testing.T) {
 		{"script", `{"do":"tap"}`},
 		{"bridge", `{"do":"explode"}`},
 		{"mgr", `{"do":"explode"}`},
+		{"key", `{"amount":"5"}`},
 		{"charge", `{"amount":""}`},
 		{"charge", `{"amount":"` + strings.Repeat("1", 41) + `"}`},
 	} {
@@ -208,7 +291,7 @@ func TestPageChoosesAndRefuses(t *testing.T) {
 
 func TestPageKeepsStrangersOut(t *testing.T) {
 	t.Parallel()
-	p := openPage(t)
+	p := openPage(t, zvt.Driver())
 	for name, change := range map[string]func(*http.Request){
 		"another name for this machine": func(r *http.Request) { r.Host = "evil.example" },
 		"another site":                  func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") },

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"tillbridge/bridge/standin"
+	"tillbridge/terminal"
 	"tillbridge/terminal/simulate"
 )
 
@@ -169,7 +170,7 @@ func (h *hub) handler() (http.Handler, error) {
 	})
 	mux.HandleFunc("GET /events", h.events)
 	for path, do := range map[string]func(*http.Request, order) error{
-		"charge": h.doCharge, "press": h.doPress, "script": h.doScript, "bridge": h.doBridge, "mgr": h.doMGR,
+		"charge": h.doCharge, "press": h.doPress, "key": h.doKey, "script": h.doScript, "bridge": h.doBridge, "mgr": h.doMGR,
 	} {
 		mux.HandleFunc("POST /"+path, func(w http.ResponseWriter, r *http.Request) { obey(w, r, do) })
 	}
@@ -236,7 +237,7 @@ func (h *hub) events(w http.ResponseWriter, r *http.Request) {
 
 // order is what a button of the page asks for.
 type order struct {
-	Amount string `json:"amount"` // charge
+	Amount string `json:"amount"` // charge, key
 	Do     string `json:"do"`     // the others
 }
 
@@ -291,6 +292,15 @@ func (h *hub) doPress(_ *http.Request, o order) error {
 	}
 	// Where nobody is asked for a card yet, the simulator takes this name for the script of all payments to come.
 	return errors.Join(h.sim.Press(o.Do), h.sim.Press(simulate.PressByHand))
+}
+
+// doKey keys an amount in at a terminal without a connection.
+func (h *hub) doKey(_ *http.Request, o order) error {
+	amount, err := terminal.ParseAmount(strings.TrimSpace(o.Amount), h.currency())
+	if err != nil {
+		return err
+	}
+	return h.sim.Press(fmt.Sprintf("%s:%d", simulate.PressKey, amount.Minor))
 }
 
 // doScript chooses what becomes of the next payments.

@@ -178,7 +178,7 @@ func mgrRow(p standin.Payment) mgrPayment {
 func journalRowOf(p bridge.Payment) journalRow {
 	r := journalRow{UUID: p.UUID, Amount: p.Amount.String(), State: p.State.String()}
 	if n, final := p.Notice(); final {
-		r.Outcome, r.Code, r.Proof = standin.Denied, n.AuthCode, proofWords(p.Proof)
+		r.Outcome, r.Code, r.Proof = standin.Denied, n.AuthCode, proofWords(p)
 		if n.Approved {
 			r.Outcome = standin.Approved
 		}
@@ -257,14 +257,14 @@ type menu struct {
 	Modes    []standin.Mode    `json:"modes"`
 	Title    string            `json:"title"`
 	Currency string            `json:"currency"`
-	Amount   string            `json:"amount"` // to begin with
+	Amount   string            `json:"amount"`  // to begin with
+	ByHand   bool              `json:"by_hand"` // the terminal has no connection: somebody keys in at it and reads what it prints
 }
 
 func (w *world) menu() menu {
 	c := w.currency()
-	m := menu{Modes: standin.Modes(), Title: w.Driver.Title, Currency: c.Code, Amount: terminal.Amount{Minor: 1250, Currency: c}.Decimal()}
-	for _, name := range w.sim.Outcomes() {
-		m.Outcomes = append(m.Outcomes, simulate.Choice{Name: name, What: simulate.Describe(name)})
+	return menu{
+		Outcomes: simulate.Choices(w.sim, w.sim.Outcomes()), Modes: standin.Modes(), Title: w.Driver.Title, Currency: c.Code,
+		Amount: terminal.Amount{Minor: 1250, Currency: c}.Decimal(), ByHand: w.hand != nil,
 	}
-	return m
 }

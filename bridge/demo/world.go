@@ -22,6 +22,7 @@ import (
 
 	"tillbridge/bridge/standin"
 	"tillbridge/terminal"
+	"tillbridge/terminal/simulate"
 )
 
 // terminalName is the terminal's name in the settings.
@@ -46,6 +47,7 @@ type world struct {
 	mgr    *standin.MGR
 	server *http.Server // of the notify address
 	sim    terminal.Simulator
+	hand   simulate.Clerk // who works a terminal without a connection; nil where it has one
 	line   *line
 	keeper *keeper
 	books  *books
@@ -89,8 +91,13 @@ func newWorld(ctx context.Context, o Options) (_ *world, err error) {
 	if w.sim, err = o.simulator(think); err != nil {
 		return nil, err
 	}
-	if err := w.sim.Press(firstSale); err != nil {
+	if w.hand, err = clerkOf(o.Driver, w.sim); err != nil {
 		return nil, err
+	}
+	if w.hand == nil {
+		if err := w.sim.Press(firstSale); err != nil {
+			return nil, err
+		}
 	}
 	if w.line, err = newLine(w.sim, o.Driver.Line, filepath.Join(dir, "terminal"), o.TCP, o.Log); err != nil {
 		return nil, err
@@ -128,9 +135,13 @@ func serverFor(h http.Handler, log *slog.Logger) *http.Server {
 // in the journal before the first payment.
 const unmarkedWait = 3 * time.Second
 
-// reached tells whether the bridge has reached the terminal, as far as can be seen.
+// reached tells whether the bridge has reached the terminal, as far as can be seen. One without a connection is there with the
+// counter screen.
 func (w *world) reached(marked bool) bool {
 	p, e := w.keeper.process(), w.Driver.Evidence
+	if w.hand != nil {
+		return p.State == running
+	}
 	return marked || (e.Has(terminal.C1) || !e.Has(terminal.C2)) && p.State == running && time.Since(p.Since) > unmarkedWait
 }
 
@@ -171,7 +182,10 @@ func (w *world) driverSettings() string {
 	var b strings.Builder
 	all := w.settings()
 	if w.Through == nil {
-		fmt.Fprintf(&b, "    driver: %s\n    port: {%s: %s}\n", w.Driver.Name, w.line.key, quoted(w.line.address))
+		fmt.Fprintf(&b, "    driver: %s\n", w.Driver.Name)
+		if w.line.key != "" {
+			fmt.Fprintf(&b, "    port: {%s: %s}\n", w.line.key, quoted(w.line.address))
+		}
 		if len(all) > 0 {
 			b.WriteString("    options:\n")
 		}

@@ -29,7 +29,9 @@ func (p *program) demoVerb() *cobra.Command {
 		Use: "demo", Short: "try the whole thing with a simulated terminal and a stand-in for MGR", Args: usageArgs(cobra.NoArgs),
 		Long: "Starts the real bridge with a journal of its own, a simulated card terminal and a stand-in for MGR's payment\n" +
 			"page, and opens a page to use and to sabotage all of them. With --once it makes one payment by itself,\n" +
-			"prints each step, and ends with 0 only if MGR, the journal and the terminal's ledger agree.",
+			"prints each step, and ends with 0 only if MGR, the journal and the terminal's ledger agree.\n\n" +
+			"With --driver manual the terminal has no connection: on the page you are the clerk, who keys in at the terminal and\n" +
+			"types on the counter screen what it printed; with --once a simulated clerk does it.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			played := name
 			if name == "process" { // a program needs a protocol to speak
@@ -85,8 +87,11 @@ func (p *program) demoVerb() *cobra.Command {
 	return cmd
 }
 
-// demoOptions fills in the currency and the driver's options.
+// demoOptions fills in the currency and the driver's options, and refuses what does not fit the driver.
 func demoOptions(o *demo.Options, currency string, options []string) error {
+	if o.TCP && o.Driver.Line.None() {
+		return fmt.Errorf("--tcp: the driver %s uses no line", o.Driver.Name)
+	}
 	if currency == "" {
 		currency = o.Driver.Currency
 	}

@@ -89,7 +89,7 @@ func (p *program) driversJSON() error {
 		Evidence string `json:"evidence"`
 		Serial   string `json:"serial,omitempty"`
 		TCPPort  int    `json:"tcp_port,omitempty"`
-		// Simulated tells whether tillbridge simulate and tillbridge demo play its terminal.
+		// Simulated tells whether tillbridge demo plays its terminal, and tillbridge simulate too where it has a line.
 		Simulated bool `json:"simulated"`
 		// Abilities are what all of its terminals can do beside paying, Some what some of them can.
 		Abilities []string `json:"abilities"`

@@ -257,7 +257,7 @@ func (w *wizard) take(r searchRow) (likely []string) {
 func fits(d terminal.Driver, p config.Port) bool {
 	switch {
 	case p == config.Port{}:
-		return d.Line.Baud == 0 && d.Line.TCPPort == 0
+		return d.Line.None()
 	case p.Listen:
 		return d.Line.Listens
 	case p.TCP != "":

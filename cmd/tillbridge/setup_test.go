@@ -407,7 +407,8 @@ func TestSetupService(t *testing.T) {
 		said    []string
 		fails   bool
 	}{
-		{"installed", func(*setupRig) {}, "", "install install start", []string{"It runs as tillbridge", "It is started", "Left out: there is no simulated terminal"}, false},
+		{"installed", func(*setupRig) {}, "", "install install start", []string{"It runs as tillbridge", "It is started", "The payment came through"}, false},
+		{"nothing to test against", func(r *setupRig) { r.payErr = errors.New("it was made") }, "service: false\nport: none\ndriver: process\noptions: {command: acme, evidence: C1}\n", "", []string{"Left out: there is no simulated terminal for the driver process"}, false},
 		{"it runs", func(r *setupRig) { r.services.st.Running = true }, "", "install install restart", []string{"It is started: running"}, false},
 		{"no rights", func(r *setupRig) { r.services.err = fmt.Errorf("install: %w", osservice.ErrRights) }, "", "install", []string{"may not install services", elevated("install") + " --config DIR", elevated("start"), "Webhook URL"}, false},
 		{"it fails", func(r *setupRig) { r.services.err = errors.New("the disk is gone") }, "", "install", []string{"It failed: the disk is gone", "Webhook URL"}, true},

@@ -48,6 +48,9 @@ func (p *program) simulateVerb() *cobra.Command {
 			if err := playable(s.driver); err != nil {
 				return err
 			}
+			if d := s.driver; d.Line.None() {
+				return usageError{fmt.Errorf("the terminal of the driver %q (%s) has no line on which it could be played; tillbridge demo --driver %s shows it, with its keys and its printer", d.Name, d.Title, d.Name)}
+			}
 			if (s.pty == "") == (s.tcp == "") {
 				return usageError{errors.New("say where the terminal is to be: either --pty LINK or --tcp HOST:PORT")}
 			}

@@ -47,7 +47,7 @@ function drawPopup() {
   if (box.hidden) return;
   popup = p.uuid;
   text($("p-amount"), amountOf(p.amount) + " " + menu.currency);
-  let [tone, big, words] = ["wait", "Waiting for the terminal", "The popup closes when the bridge tells the outcome."];
+  let [tone, big, words] = ["wait", menu.by_hand ? "Waiting for the clerk" : "Waiting for the terminal", "The popup closes when the bridge tells the outcome."];
   const row = view.bridge.payments.find((x) => x.uuid === p.uuid);
   if (p.outcome === "APPROVED") [tone, big, words] = ["good", "Paid", "Code " + (p.code || "none") + ", reference " + (p.ref || "none") + "."];
   else if (p.outcome === "DENIED") [tone, big, words] = ["bad", "Not paid", "MGR was told DENIED. No money moved."];
@@ -65,9 +65,9 @@ function drawBridge() {
   const alive = b.state === "running" || b.state === "starting";
   const asks = ["uncertain", "recovering"].includes(view.story.state);
   const words = {
-    "running": ["good", "Running", asks ? "It asks the terminal what became of the payment, however long that takes. It sends nothing again." : view.verdict.held && view.verdict.held.length ? "A payment is on hold. The terminal takes no other until a person has settled it on the counter screen." : b.reached ? "It has reached the terminal and writes every step into its journal before it does the next." : "It looks for the terminal."],
+    "running": ["good", "Running", asks ? "It asks the terminal what became of the payment, however long that takes. It sends nothing again." : view.verdict.held && view.verdict.held.length ? "A payment is on hold. The terminal takes no other until a person has settled it on the counter screen." : !b.reached ? "It looks for the terminal." : (menu.by_hand ? "It asks on the counter screen what the terminal printed" : "It has reached the terminal") + " and writes every step into its journal before it does the next."],
     "starting": ["doubt", "Starting", ""],
-    "killed": ["bad", "Killed", "It had no time to say or write anything. What became of a payment in progress it will ask the terminal when it is started again."],
+    "killed": ["bad", "Killed", "It had no time to say or write anything. " + (menu.by_hand ? "A payment in progress goes on hold when it is started again, for a person to look." : "What became of a payment in progress it will ask the terminal when it is started again.")],
     "stopped": ["bad", "Stopped", "It ended in good order."],
     "ended": ["bad", "Ended by itself", b.why || ""],
     "not started": ["bad", "Not started", ""],
@@ -108,7 +108,10 @@ function drawTerminal() {
     }
   }
   for (const key of document.querySelectorAll("[data-press]")) key.disabled = !face.paying || !face.powered || script !== "by-hand";
-  text($("cable"), face.cabled ? "Pull the cable" : "Plug the cable in");
+  $("key-in").disabled = $("journal").disabled = face.paying || !face.powered;
+  text($("paper"), (face.receipt || []).join("\n") || "Nothing.");
+  const cable = menu.by_hand ? "its network cable" : "the cable";
+  text($("cable"), face.cabled ? "Pull " + cable : "Plug " + cable + " in");
   $("cable").className = face.cabled ? "" : "danger";
   text($("power"), face.powered ? "Cut the power" : "Restore the power");
   $("power").className = face.powered ? "" : "danger";
@@ -210,6 +213,12 @@ function wire() {
     closed = "";
     post("charge", { amount: $("amount").value.trim().replace(",", ".") });
   });
+  $("key").addEventListener("submit", (e) => {
+    e.preventDefault();
+    post("key", { amount: $("key-amount").value.trim().replace(",", ".") });
+    $("key-amount").value = "";
+  });
+  $("journal").addEventListener("click", () => post("press", { do: "journal" }));
   $("p-close").addEventListener("click", () => { closed = popup; $("popup").hidden = true; });
   for (const [id, what] of [["b-kill", "kill"], ["b-start", "start"], ["b-stop", "stop"]]) {
     $(id).addEventListener("click", () => post("bridge", { do: what }));
@@ -235,6 +244,7 @@ async function start() {
   text($("currency"), ", " + menu.currency);
   $("amount").value = menu.amount;
   text($("t-title"), "simulated, " + menu.title.split(" (")[0]);
+  $("hand").hidden = $("key").hidden = $("printer").hidden = !menu.by_hand;
   $("script").replaceChildren(option("by-hand", "wait for my keys"), ...menu.outcomes.map((o) => option(o.name, o.name.replaceAll("-", " "))));
   $("mode").replaceChildren(...menu.modes.map((m) => option(m.name, m.what)));
   const events = new EventSource("events");

@@ -4,7 +4,7 @@
 // # What is real and what is not
 //
 // Real, in all their goroutines: the journal on a file system, till, webhook door and counter screen behind real HTTP
-// servers, the notifier with a real HTTP transport, and every driver that has a simulator, over each framing that it
+// servers, the notifier with a real HTTP transport, and every driver that uses a line, over each framing that it
 // has, with its options read as those of a shop are and the currency that is usual for it. Around them: the drivers'
 // simulators with their ledgers, the stand-in MGR with its own, and a network and lines in memory, since a bubble's clock
 // stands still while somebody waits for a socket. The rooms are tied here as bridge/daemon ties them; house.go follows
@@ -12,7 +12,7 @@
 //
 // stock_test.go lists the kinds of terminal. They are those of each driver's battery, with its options: ecr17 at
 // terminals that take sales from the till only, telium in both dialects, transbank with and without a clerk. A driver that
-// is added to drivers.All and has a simulator fails TestStock until it has its shelf there.
+// is added to drivers.All and uses a line fails TestStock until it has its shelf there.
 //
 // # One seed, one shop
 //
@@ -48,8 +48,8 @@
 // docs/reliability.md names as known limits. A disk that fails is the matter of bridge/simtest.
 //
 // Two drivers are not in the stock. What process speaks with is a program of its own, and a child process cannot live in
-// a bubble: its clock is not the bubble's. What manual speaks with is a person, who has no simulator. Both are played by
-// their batteries. Where a terminal dials the till (telium over TCP), a line is there as soon as the till wants one.
+// a bubble: its clock is not the bubble's. What manual speaks with is a person at the counter screen, who is not this clerk. Both are played by
+// their batteries, and manual's terminal and clerk by bridge/demo. Where a terminal dials the till (telium over TCP), a line is there as soon as the till wants one.
 //
 // A script that a driver is known to break a law with is spared it, with the reason in the stock.
 package shop

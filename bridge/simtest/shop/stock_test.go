@@ -27,7 +27,7 @@ type shelf struct {
 	spared       []string
 }
 
-// shelves are the terminals of every driver that has a simulator: those that its battery plays, and some that differ from the
+// shelves are the terminals of every driver that uses a line: those that its battery plays, and some that differ from the
 // usual ones. Not here are manual and process, see doc.go.
 func shelves() []shelf {
 	serial := []terminal.LinkKind{terminal.Serial}
@@ -104,13 +104,13 @@ func models(t *testing.T) []model {
 	return all
 }
 
-// TestStock wants every driver that has a simulator among the terminals of the shops.
+// TestStock wants every driver that uses a line among the terminals of the shops.
 func TestStock(t *testing.T) {
 	all := models(t)
 	for _, d := range drivers.All() {
 		has := slices.ContainsFunc(all, func(m model) bool { return m.driver.Name == d.Name })
-		if has != (d.Simulate != nil) {
-			t.Errorf("driver %s: in the stock %t, has a simulator %t", d.Name, has, d.Simulate != nil)
+		if has == d.Line.None() {
+			t.Errorf("driver %s: in the stock %t, uses no line %t", d.Name, has, d.Line.None())
 		}
 	}
 }
