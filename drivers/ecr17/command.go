@@ -27,8 +27,10 @@ type reply struct {
 }
 
 // ask asks, and asks again where the terminal says NAK or, if the question allows it, nothing. An error that wraps ErrRefused
-// means that the terminal said NAK three times; after any other the line is closed.
+// means that the terminal said NAK three times; after any other the line is closed. One NAK among three is the line's: the
+// terminal took the question another time, and what it answered was lost.
 func (s *session) ask(ctx context.Context, q question) (reply, error) {
+	always := true // it said NAK
 	for n := 1; ; n++ {
 		if err := s.line.Send(q.body); err != nil {
 			s.drop()
@@ -40,6 +42,9 @@ func (s *session) ask(ctx context.Context, q question) (reply, error) {
 			return r, s.known(r.message)
 		}
 		nak, silent := errors.Is(err, errNak), errors.Is(err, terminal.ErrSilent)
+		if always = always && nak; n == link.SendsMost && nak && !always {
+			nak, silent, err = false, true, fmt.Errorf("the terminal's answers were lost on the line: %w", terminal.ErrSilent)
+		}
 		if n == link.SendsMost || !nak && !(silent && q.again) {
 			if silent {
 				s.loose = true
