@@ -96,6 +96,7 @@ func (n *Notifier) send(ctx context.Context, notice bridge.Notice) (Answer, stri
 		Body:    io.NopCloser(bytes.NewReader(body)),
 		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil },
 	}).WithContext(ctx)
+	called := time.Now()
 	res, err := n.transport.RoundTrip(r) // no http.Client: that would follow redirects
 	if err != nil {
 		if t, ok := n.transport.(interface{ CloseIdleConnections() }); ok {
@@ -103,11 +104,12 @@ func (n *Notifier) send(ctx context.Context, notice bridge.Notice) (Answer, stri
 		}
 		return Answer{Err: err}, ""
 	}
+	ahead := clockAhead(res.Header, called, time.Now())
 	defer res.Body.Close()
 	// The status has decided; a body that trickles must not keep the notice from its record.
 	defer time.AfterFunc(bodyWithin, cancel).Stop()
 	wrote, _ := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	a := Answer{Status: res.StatusCode, RetryAfter: res.Header.Get("Retry-After")}
+	a := Answer{Status: res.StatusCode, RetryAfter: res.Header.Get("Retry-After"), Ahead: ahead}
 	text := string(wrote)
 	switch {
 	case a.Status >= 200 && a.Status <= 299:

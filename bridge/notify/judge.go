@@ -21,6 +21,10 @@ type Answer struct {
 	Status     int    // the HTTP status; 0 where there was no answer
 	Err        error  // why there was none
 	RetryAfter string // the header of that name
+
+	// Ahead is how far this computer's clock is ahead of the server's at the least, negative where it is behind, and
+	// zero where they may agree; nil where the answer does not tell the time.
+	Ahead *time.Duration
 }
 
 // Verdict is what an answer means.
@@ -78,6 +82,25 @@ func retryAfter(header string, now time.Time) time.Duration {
 		return 0
 	}
 	return max(0, at.Sub(now))
+}
+
+// dateStep is what a Date header is rounded down to.
+const dateStep = time.Second
+
+// clockAhead compares this computer's clock with the Date of an answer (RFC 9110, 6.6.1), which the server wrote at some
+// moment between the call and the answer. A copy that a cache kept tells nothing of now.
+func clockAhead(h http.Header, called, answered time.Time) *time.Duration {
+	date, err := http.ParseTime(h.Get("Date"))
+	if err != nil || h.Get("Age") != "" {
+		return nil
+	}
+	ahead := time.Duration(0)
+	if most := answered.Sub(date); most < 0 {
+		ahead = most
+	} else if least := called.Sub(date.Add(dateStep)); least > 0 {
+		ahead = least
+	}
+	return &ahead
 }
 
 func statusText(status int) string {

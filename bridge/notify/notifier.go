@@ -45,6 +45,9 @@ type Hooks struct {
 	Refused func(uuid string, status int, text string)
 	// Delivered: MGR has the outcome.
 	Delivered func(uuid string)
+	// Clock: an answer told how far this computer's clock is ahead of MGR's at the least, negative where it is behind,
+	// and zero where they may agree.
+	Clock func(ahead time.Duration)
 }
 
 // Config is what a notifier is made of.

@@ -192,6 +192,9 @@ func (l *loop) finish(d done) {
 
 // tell logs a try and tells the hooks.
 func (l *loop) tell(d done) {
+	if d.answer.Ahead != nil && l.hooks.Clock != nil {
+		l.hooks.Clock(*d.answer.Ahead)
+	}
 	switch {
 	case d.verdict.Delivered:
 		l.log.info("MGR has the outcome", "uuid", d.UUID, "approved", d.Approved, "tries", d.Attempts+1)

@@ -42,6 +42,9 @@ type Config struct {
 	Log       *slog.Logger
 	// Seen is told of every call that had the right passcode and named a terminal. It must not block. May be nil.
 	Seen func(Call)
+	// Wrong is told of every call whose passcode, or Basic credentials, were looked at and are missing or wrong, and from
+	// where it came, as Call.Source. It must not block. May be nil.
+	Wrong func(source string)
 }
 
 // BasicAuth is what MGR sends as HTTP Basic authentication.
@@ -74,6 +77,7 @@ type Door struct {
 	waiting   chan struct{} // one entry for each wrong passcode whose answer is held back
 	router    http.Handler
 	seen      func(Call)
+	wrong     func(source string)
 	strangers *quiet // what callers without the passcode cause
 	known     *quiet // what callers with it cause
 }
@@ -96,7 +100,7 @@ func New(c Config, desk Desk) (*Door, error) {
 	}
 	d := &Door{
 		desk: desk, secrets: newSecrets(c.Passcode, c.Basic), guard: g, terminals: map[string]Terminal{},
-		throttle: newThrottle(maxSources), waiting: make(chan struct{}, maxWaiting), seen: c.Seen,
+		throttle: newThrottle(maxSources), waiting: make(chan struct{}, maxWaiting), seen: c.Seen, wrong: c.Wrong,
 		strangers: &quiet{log: c.Log, most: linesAMinute}, known: &quiet{log: c.Log, most: linesAMinute},
 	}
 	for name, t := range c.Terminals {

@@ -62,6 +62,9 @@ func (d *Door) authenticate(r *http.Request, from netip.Prefix) *problem {
 	}
 	failures := d.throttle.failed(from, time.Now())
 	d.strangers.warn("call refused: the passcode is missing or wrong", "source", from.String(), "failures", failures)
+	if d.wrong != nil {
+		d.wrong(from.String())
+	}
 	switch {
 	case !d.holdBack(r.Context()):
 		return tooMany(wrongDelay)

@@ -220,3 +220,21 @@ func TestFailuresCountForAMinute(t *testing.T) {
 		}
 	}
 }
+
+// The hook hears of every passcode that was looked at and is wrong, and from where; a call that is not looked at is none.
+func TestWrongPasscodesAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		b := newBench(t, nil, func(c *Config) { c.Wrong = func(source string) { told = append(told, source) } })
+		b.do(request(good))
+		b.do(request(good, wrong))
+		b.do(request(good, header(passcodeHeader), remote("[2001:db8::1]:1")))
+		b.do(request(good, wrong, host("evil.example")))
+		for range maxFailures + 5 {
+			b.do(request(good, wrong, remote("203.0.113.5:1")))
+		}
+		if len(told) != 2+maxFailures || told[0] != "127.0.0.0/8" || told[1] != "2001:db8::/64" || told[2] != "203.0.113.5/32" {
+			t.Errorf("told %q", told)
+		}
+	})
+}
