@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -14,14 +15,22 @@ type DayEnd struct {
 	ID       int64
 	Terminal string
 	Currency terminal.Currency
-	By       string // who ordered it; empty for the clock
-	Since    time.Time
+	By       string    // who ordered it; empty for the clock
+	Since    time.Time // when the last one that was closed began; zero for none, and then it is not known since when the terminal counts
 	Began    time.Time
 	Ended    time.Time // zero while it runs, and where it is not known whether it ended
 	Closed   bool      // the terminal said that it is done
 	Why      string    // why it is not closed; empty while it runs
 	Totals   terminal.Totals
 	Receipts []terminal.Receipt
+}
+
+// From is since when the journal's payments are added up: since the one before, or where there was none since the midnight before it.
+func (d DayEnd) From() time.Time {
+	if !d.Since.IsZero() {
+		return d.Since
+	}
+	return ClockTime{}.DueAt(d.Began)
 }
 
 // Told tells whether the terminal told sums.
@@ -59,7 +68,7 @@ func Count(payments []Payment) Tally {
 		case p.State.NotKnown() || p.State.InFlight():
 			t.Unknown = append(t.Unknown, p)
 			continue
-		case p.Outcome != terminal.Approved:
+		case !p.Moved():
 			t.Left = append(t.Left, p)
 		default:
 			t.add(p, brands)
@@ -119,6 +128,7 @@ const (
 	StillUnknown                       // a payment that is not known yet
 	NotDelivered                       // an outcome that MGR does not have yet
 	NoSums                             // the terminal told no sums, so that nothing was compared
+	NoStart                            // it is not known since when the terminal counts, so that nothing was compared
 )
 
 // Difference is one thing that does not agree, or that keeps sums from agreeing.
@@ -130,15 +140,17 @@ type Difference struct {
 	Payment *Payment
 }
 
-// Compare names everything in which a terminal's sums and the journal's do not agree. Brands are compared where the terminal has
-// them; names that only one of them has are told too.
+// Compare names everything in which a terminal's sums and the journal's do not agree. Where the sums of everything do not, brands are
+// compared, if the terminal has them; names that only one of them has are told too.
 func Compare(d DayEnd, t Tally) []Difference {
 	var all []Difference
-	if !d.Told() && d.Closed && t.Sales+t.Returns > 0 {
-		all = append(all, Difference{Kind: NoSums})
-	}
-	if d.Told() {
+	switch {
+	case d.Told() && d.Since.IsZero():
+		all = append(all, Difference{Kind: NoStart})
+	case d.Told():
 		all = append(all, sums(d.Totals, t)...)
+	case d.Closed && t.Sales+t.Returns > 0:
+		all = append(all, Difference{Kind: NoSums})
 	}
 	for i := range t.Unknown {
 		all = append(all, Difference{Kind: StillUnknown, Payment: &t.Unknown[i]})
@@ -152,7 +164,13 @@ func Compare(d DayEnd, t Tally) []Difference {
 // sums compares the sums, and looks for a payment that explains what they differ by.
 func sums(totals terminal.Totals, t Tally) []Difference {
 	var all []Difference
-	more := totals.TotalMinor - t.Minor
+	more, count := totals.TotalMinor-t.Minor, -len(t.Counted)
+	for _, g := range totals.Groups {
+		count += g.Count
+	}
+	if more == 0 && (count == 0 || len(totals.Groups) == 0) {
+		return nil // a brand that goes by another name is no difference
+	}
 	if more != 0 {
 		all = append(all, Difference{Kind: SumDiffers, Minor: more})
 	}
@@ -192,11 +210,16 @@ func sums(totals terminal.Totals, t Tally) []Difference {
 	return all
 }
 
-// DueAt is the last moment at or before now at which a daily end of day was due, given as a time of day.
-func DueAt(now time.Time, hour, minute int) time.Time {
-	at := time.Date(now.Year(), now.Month(), now.Day(), hour, minute, 0, 0, now.Location())
+// ClockTime is a time of day by the computer's clock.
+type ClockTime struct{ Hour, Minute int }
+
+func (c ClockTime) String() string { return fmt.Sprintf("%02d:%02d", c.Hour, c.Minute) }
+
+// DueAt is the last moment at or before now at which it was this time of day.
+func (c ClockTime) DueAt(now time.Time) time.Time {
+	at := time.Date(now.Year(), now.Month(), now.Day(), c.Hour, c.Minute, 0, 0, now.Location())
 	if at.After(now) {
-		at = time.Date(now.Year(), now.Month(), now.Day()-1, hour, minute, 0, 0, now.Location())
+		at = time.Date(now.Year(), now.Month(), now.Day()-1, c.Hour, c.Minute, 0, 0, now.Location())
 	}
 	return at
 }

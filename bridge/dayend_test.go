@@ -77,7 +77,11 @@ func TestCompare(t *testing.T) {
 		},
 		"another brand's name": {
 			terminal.Totals{TotalMinor: 1500, Groups: []terminal.TotalsGroup{{Name: "V PAY", Count: 1, TotalMinor: 1000}, {Name: "girocard", Count: 1, TotalMinor: 500}}},
-			nil, false, "V PAY 1 +1000, Visa -1 -1000",
+			nil, false, "",
+		},
+		"the same sum of fewer payments": {
+			terminal.Totals{TotalMinor: 1500, Groups: []terminal.TotalsGroup{{Name: "Visa", Count: 1, TotalMinor: 1500}}},
+			nil, false, "Visa 0 +500, girocard -1 -500",
 		},
 		"no sums": {terminal.Totals{Text: "done"}, nil, false, "no sums"},
 		"a hold explains it": {
@@ -91,7 +95,7 @@ func TestCompare(t *testing.T) {
 		},
 		"not closed": {terminal.Totals{}, nil, true, ""},
 	} {
-		d := DayEnd{Closed: !c.failed, Totals: c.totals}
+		d := DayEnd{Closed: !c.failed, Totals: c.totals, Since: noon, Began: noon.Add(time.Hour)}
 		var told []string
 		for _, x := range Compare(d, Count(append(append([]Payment(nil), day...), c.more...))) {
 			switch x.Kind {
@@ -110,6 +114,21 @@ func TestCompare(t *testing.T) {
 		if got := strings.Join(told, ", "); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
+	}
+}
+
+// The first end of day closes what nobody knows the beginning of: nothing is compared, and the journal's sums are those of the day.
+func TestFirstDayEnd(t *testing.T) {
+	d := DayEnd{Closed: true, Totals: terminal.Totals{TotalMinor: 5}, Began: time.Date(2026, 3, 1, 20, 0, 0, 0, time.Local)}
+	got := Compare(d, Count([]Payment{sold("a", "Visa", 1000)}))
+	if len(got) != 1 || got[0].Kind != NoStart {
+		t.Errorf("compared: %+v", got)
+	}
+	if want := time.Date(2026, 3, 1, 0, 0, 0, 0, time.Local); !d.From().Equal(want) {
+		t.Errorf("it adds up since %s, want %s", d.From(), want)
+	}
+	if d.Since = noon; !d.From().Equal(noon) {
+		t.Errorf("it adds up since %s, want %s", d.From(), noon)
 	}
 }
 
@@ -133,7 +152,7 @@ func TestDueAt(t *testing.T) {
 		"2026-03-29 12:00": "2026-03-28 23:30", // the night when the clock goes forward
 		"2026-10-25 12:00": "2026-10-24 23:30", // and back
 	} {
-		if got := DueAt(at(now), 23, 30); !got.Equal(at(want)) {
+		if got := (ClockTime{23, 30}).DueAt(at(now)); !got.Equal(at(want)) {
 			t.Errorf("at %s it was due last at %s, want %s", now, got, want)
 		}
 	}

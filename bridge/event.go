@@ -29,12 +29,13 @@ const (
 	Report                       // MGR answered the notice with a 2xx
 	Late                         // a result turned up after the outcome was final
 	Remark                       // the terminal's last transaction was read anew before anything was sent
+	Correct                      // a person's settlement is put right by a person
 	eventCount
 )
 
 var eventWords = [eventCount]string{
 	"accept", "expire", "arm", "give-up", "send", "see", "acknowledge", "conclude", "lose", "ask", "find",
-	"hold", "resolve", "report", "late", "remark",
+	"hold", "resolve", "report", "late", "remark", "correct",
 }
 
 func (k EventKind) String() string {
@@ -76,8 +77,8 @@ type Event struct {
 	Mark      terminal.Mark     `json:"mark,omitempty"`      // Arm, Remark
 	Result    *terminal.Result  `json:"result,omitempty"`    // See, Conclude, Find, Hold, Late
 	Reason    string            `json:"reason,omitempty"`    // Expire, GiveUp, Lose, Hold
-	Outcome   terminal.Outcome  `json:"outcome,omitzero"`    // Resolve
-	Person    *Person           `json:"person,omitempty"`    // Resolve
+	Outcome   terminal.Outcome  `json:"outcome,omitzero"`    // Resolve, Correct
+	Person    *Person           `json:"person,omitempty"`    // Resolve, Correct
 }
 
 // Effect is something that is due once a transition is durable.
@@ -88,7 +89,7 @@ const (
 	Start   Effect = iota // begin the payment: arm it and call the driver
 	Recover               // ask the terminal what became of it
 	Notify                // tell MGR the outcome; the notice is durable with the transition
-	Alarm                 // tell the shop: evidence contradicts a final outcome; stays until a person clears it
+	Alarm                 // tell the shop: evidence, or a correction, contradicts a final outcome; stays until a person clears it
 )
 
 func (e Effect) String() string {

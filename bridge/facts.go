@@ -27,6 +27,9 @@ type Facts struct {
 	Last4    string `json:"card_last4,omitempty"` // the last four digits at most
 	Reason   string `json:"reason,omitempty"`
 	Settled  string `json:"settled_by,omitempty"` // the person whose word decided it
+	// Correction is what a person said later of what a person had settled: approved or declined. The outcome stays what MGR was told.
+	Correction  string `json:"corrected_to,omitempty"`
+	CorrectedBy string `json:"corrected_by,omitempty"`
 
 	Reference string      `json:"reference"` // our own, given to the terminal where the protocol has room
 	Received  time.Time   `json:"received"`
@@ -52,6 +55,9 @@ func (p Payment) Facts() Facts {
 	f.AuthCode, f.TxnRef = p.Codes()
 	if p.Person != nil {
 		f.Settled = p.Person.Name
+	}
+	if c := p.Corrected; c != nil {
+		f.Correction, f.CorrectedBy = c.Outcome.String(), c.Person.Name
 	}
 	if r := p.Result; r != nil {
 		f.Card, f.Last4 = r.CardName, r.CardLast4

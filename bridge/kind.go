@@ -1,10 +1,6 @@
 package bridge
 
-import (
-	"fmt"
-
-	"tillbridge/terminal"
-)
+import "fmt"
 
 // Kind says which way an order's money goes. The words stand in the journal and never change.
 type Kind uint8
@@ -77,13 +73,13 @@ func (o Order) checked() error {
 // Returnable is how much of a sale can still be given back, in minor units, and whether the whole sale can be taken back. Given
 // are the refunds and voids of it that there were: each that is not proven to have moved nothing counts as given.
 func Returnable(sale Payment, returns []Payment) (minor int64, whole bool) {
-	if sale.Kind != Sale || sale.Outcome != terminal.Approved {
+	if sale.Kind != Sale || !sale.Moved() {
 		return 0, false
 	}
 	left := sale.Captured().Minor
 	whole = sale.Result != nil && sale.Result.TxnRef != ""
 	for _, r := range returns {
-		if r.Sale != sale.UUID || r.Final() && r.Outcome == terminal.Declined {
+		if r.Sale != sale.UUID || r.Final() && !r.Moved() {
 			continue
 		}
 		whole = false

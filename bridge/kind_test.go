@@ -132,3 +132,59 @@ func TestReturnable(t *testing.T) {
 		}
 	}
 }
+
+// A correction stands beside the first word: the outcome and what MGR was told stay, and the shop is alarmed.
+func TestCorrect(t *testing.T) {
+	settled := inState(Reported)
+	settled.Proof, settled.Person = terminal.Person, anna
+	bert := &Person{Name: "Bert", Evidence: "the bank's statement", AuthCode: "1"}
+	step := func(p Payment, o terminal.Outcome, who *Person) (Transition, error) {
+		return Step(p, Event{Kind: Correct, At: noon, Outcome: o, Person: who})
+	}
+	tr, err := step(settled, terminal.Approved, bert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := tr.After
+	if p.State != Reported || p.Outcome != terminal.Declined || p.Person != anna || p.Corrected.Person != bert || !p.Moved() || settled.Moved() || !tr.Has(Alarm) || tr.Has(Notify) {
+		t.Errorf("corrected to %+v, effects %v", p, tr.Effects)
+	}
+	if n, owed := p.Notice(); !owed || n.Approved {
+		t.Errorf("MGR would be told %+v", n)
+	}
+	if left, _ := Returnable(p, nil); left != 1250 {
+		t.Errorf("%d can be given back", left)
+	}
+	if f := p.Facts(); f.Outcome != "declined" || f.Correction != "approved" || f.CorrectedBy != "Bert" || f.Settled != "Anna" {
+		t.Errorf("the facts are %+v", f)
+	}
+	if again, err := step(p, terminal.Declined, anna); err != nil || again.After.Moved() || again.After.Corrected.Person != anna {
+		t.Errorf("corrected once more: %+v, %v", again.After.Corrected, err)
+	}
+	byTerminal := inState(Approved)
+	for name, c := range map[string]struct {
+		p   Payment
+		o   terminal.Outcome
+		who *Person
+	}{
+		"what the terminal decided": {byTerminal, terminal.Declined, bert},
+		"what is on hold":           {inState(Held), terminal.Declined, bert},
+		"what it says already":      {settled, terminal.Declined, bert},
+		"what it was corrected to":  {p, terminal.Approved, bert},
+		"by nobody":                 {settled, terminal.Approved, nil},
+		"without a word why":        {settled, terminal.Approved, &Person{Name: "Bert", AuthCode: "1"}},
+		"without a code":            {settled, terminal.Approved, &Person{Name: "Bert", Evidence: "x"}},
+		"to no outcome":             {settled, terminal.Unknown, bert},
+	} {
+		if tr, err := step(c.p, c.o, c.who); err == nil {
+			t.Errorf("%s was corrected to %+v", name, tr.After)
+		}
+	}
+	for _, s := range []State{Approved, Declined} {
+		owed := settled
+		owed.State = s
+		if tr, err := step(owed, terminal.Approved, bert); err != nil || tr.After.State != s {
+			t.Errorf("while MGR is still to be told: %s, %v", tr.After.State, err)
+		}
+	}
+}

@@ -56,6 +56,7 @@ type Payment struct {
 	Result    *terminal.Result // the result that settled it, or that put it on hold
 	Reason    string           // one sentence: why it is where it is
 	Person    *Person          // who settled it, where a person did
+	Corrected *Correction      // how a person put that right later; nil where nobody did
 	Entries   int              // number of events so far
 }
 
@@ -93,6 +94,20 @@ type Person struct {
 	Evidence string `json:"evidence"`            // how it was checked, in their own words
 	AuthCode string `json:"auth_code,omitempty"` // from the receipt, for an approval
 	TxnRef   string `json:"txn_ref,omitempty"`
+}
+
+// Correction is a person's later word on what a person had settled. What MGR was told stays what it was.
+type Correction struct {
+	Outcome terminal.Outcome
+	Person  *Person
+}
+
+// Moved tells whether the money moved, by the last word on it.
+func (p Payment) Moved() bool {
+	if p.Corrected != nil {
+		return p.Corrected.Outcome == terminal.Approved
+	}
+	return p.Outcome == terminal.Approved
 }
 
 // Notice is what MGR is told of a payment.

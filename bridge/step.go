@@ -68,11 +68,11 @@ var table = map[State]map[EventKind]struct {
 		Find:    {[]State{Held, Approved, Declined}, find},
 		Resolve: {[]State{Approved, Declined}, resolve},
 	},
-	Approved: {Report: {[]State{Reported}, report}, Late: {[]State{Approved}, late}},
-	Declined: {Report: {[]State{Reported}, report}, Late: {[]State{Declined}, late}},
+	Approved: {Report: {[]State{Reported}, report}, Late: {[]State{Approved}, late}, Correct: {[]State{Approved}, correct}},
+	Declined: {Report: {[]State{Reported}, report}, Late: {[]State{Declined}, late}, Correct: {[]State{Declined}, correct}},
 	Expired:  {Report: {[]State{Reported}, report}, Late: {[]State{Expired}, late}},
 	NotSent:  {Report: {[]State{Reported}, report}, Late: {[]State{NotSent}, late}},
-	Reported: {Late: {[]State{Reported}, late}},
+	Reported: {Late: {[]State{Reported}, late}, Correct: {[]State{Reported}, correct}},
 }
 
 // Step is the one function that changes a payment. It is pure: the same payment and event give the same
@@ -299,24 +299,47 @@ func amountDoubt(p Payment, r terminal.Result) string {
 }
 
 func resolve(p *Payment, e Event) ([]Effect, error) {
+	if err := e.checkWord(); err != nil {
+		return nil, err
+	}
+	p.State = Declined
+	if e.Outcome == terminal.Approved {
+		p.State = Approved
+	}
+	p.Outcome, p.Proof, p.Person = e.Outcome, terminal.Person, e.Person
+	p.Reason = e.Person.Evidence
+	return p.owed(), nil
+}
+
+// correct puts a person's settlement right. The outcome stays, for MGR may have it; the shop is told that it is another one.
+func correct(p *Payment, e Event) ([]Effect, error) {
+	switch {
+	case p.Proof != terminal.Person || p.Person == nil:
+		return nil, fmt.Errorf("only what a person settled can be corrected; this was decided by the terminal")
+	case e.Outcome == p.Outcome && p.Corrected == nil, p.Corrected != nil && e.Outcome == p.Corrected.Outcome:
+		return nil, fmt.Errorf("it says so already")
+	}
+	if err := e.checkWord(); err != nil {
+		return nil, err
+	}
+	p.Corrected = &Correction{Outcome: e.Outcome, Person: e.Person}
+	return []Effect{Alarm}, nil
+}
+
+// checkWord says what is missing in a person's word on an outcome.
+func (e Event) checkWord() error {
 	who := e.Person
 	switch {
 	case who == nil || strings.TrimSpace(who.Name) == "":
-		return nil, fmt.Errorf("it needs the name of who settles it")
+		return fmt.Errorf("it needs the name of who settles it")
 	case strings.TrimSpace(who.Evidence) == "":
-		return nil, fmt.Errorf("it needs how it was checked")
+		return fmt.Errorf("it needs how it was checked")
 	case e.Outcome == terminal.Approved && strings.TrimSpace(who.AuthCode) == "" && strings.TrimSpace(who.TxnRef) == "":
-		return nil, fmt.Errorf("an approval needs the authorisation code or the reference from the receipt")
-	case e.Outcome == terminal.Approved:
-		p.State = Approved
-	case e.Outcome == terminal.Declined:
-		p.State = Declined
-	default:
-		return nil, fmt.Errorf("it needs an outcome, approved or declined")
+		return fmt.Errorf("an approval needs the authorisation code or the reference from the receipt")
+	case e.Outcome != terminal.Approved && e.Outcome != terminal.Declined:
+		return fmt.Errorf("it needs an outcome, approved or declined")
 	}
-	p.Outcome, p.Proof, p.Person = e.Outcome, terminal.Person, who
-	p.Reason = who.Evidence
-	return p.owed(), nil
+	return nil
 }
 
 func late(p *Payment, e Event) ([]Effect, error) {

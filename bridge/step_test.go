@@ -394,7 +394,7 @@ func TestWordsArePinned(t *testing.T) {
 	if got, want := strings.Join(states, " "), "none received armed sent seen acknowledged uncertain recovering held approved declined expired not_sent reported"; got != want {
 		t.Errorf("states are %q", got)
 	}
-	if got, want := strings.Join(events, " "), "accept expire arm give-up send see acknowledge conclude lose ask find hold resolve report late remark"; got != want {
+	if got, want := strings.Join(events, " "), "accept expire arm give-up send see acknowledge conclude lose ask find hold resolve report late remark correct"; got != want {
 		t.Errorf("events are %q", got)
 	}
 }

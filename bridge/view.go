@@ -19,7 +19,8 @@ type TerminalStatus struct {
 	Payment   *Payment // the payment in hand, nil when there is none
 	Progress  string   // the terminal's last text in that payment
 	CanCancel bool
-	Closing   bool // its end of day is under way, or about to be
+	ClosesAt  *ClockTime // when its end of day runs by itself; nil for never
+	Closing   bool       // its end of day is under way, or about to be
 
 	CanClose, CanRefund, CanVoid bool // what it does at the till's wish, as far as it is reached
 

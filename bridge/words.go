@@ -50,6 +50,11 @@ func (e Event) Words() string {
 			return fmt.Sprintf("%s settled it as %s: %s", e.Person.Name, e.Outcome, e.Person.Evidence)
 		}
 		return fmt.Sprintf("Settled by hand as %s.", e.Outcome)
+	case Correct:
+		if e.Person != nil {
+			return fmt.Sprintf("%s corrected it to %s: %s", e.Person.Name, e.Outcome, e.Person.Evidence)
+		}
+		return fmt.Sprintf("Corrected by hand to %s.", e.Outcome)
 	case Report:
 		return "MGR has the outcome."
 	case Late:

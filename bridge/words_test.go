@@ -32,9 +32,11 @@ func TestWords(t *testing.T) {
 		{Event{Kind: Hold, Reason: "It cannot tell."}, "On hold for a person: It cannot tell."},
 		{Event{Kind: Resolve, Person: anna, Outcome: terminal.Approved}, "Anna settled it as approved: receipt 0163 in the drawer"},
 		{Event{Kind: Resolve, Outcome: terminal.Declined}, "Settled by hand as declined."},
+		{Event{Kind: Correct, Person: anna, Outcome: terminal.Approved}, "Anna corrected it to approved: receipt 0163 in the drawer"},
+		{Event{Kind: Correct, Outcome: terminal.Declined}, "Corrected by hand to declined."},
 		{Event{Kind: Report}, "MGR has the outcome."},
 		{Event{Kind: Late, Result: r}, "Contrary evidence came after the outcome was final: approved"},
-		{Event{Kind: eventCount}, "event(16)"},
+		{Event{Kind: eventCount}, "event(17)"},
 	} {
 		if got := c.e.Words(); !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q does not say %q", c.e.Kind, got, c.want)

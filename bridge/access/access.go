@@ -16,7 +16,7 @@ type Role uint8
 const (
 	Nobody Role = iota
 	Clerk       // sees payments, cancels, settles what is not known, with evidence
-	Owner       // gives money back, ends the day, exports, changes passwords
+	Owner       // gives money back, exports, sees the settings, changes passwords
 )
 
 func (r Role) String() string {
@@ -83,6 +83,13 @@ func (p *Passwords) Role(password string) Role {
 		return Clerk
 	}
 	return Nobody
+}
+
+// Plain tells whether a role's password stands in its file as it is, as one does that the bridge made and nobody changed.
+func (p *Passwords) Plain(r Role) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !Hidden(p.kept[r])
 }
 
 // matches tells whether a password is the one that is kept.

@@ -67,6 +67,9 @@ func TestChange(t *testing.T) {
 	if err := p.Change(Clerk, chosen); err != nil {
 		t.Fatal(err)
 	}
+	if p.Plain(Clerk) || !p.Plain(Owner) {
+		t.Errorf("the clerk's is still as it was made: %v, the owner's: %v", p.Plain(Clerk), p.Plain(Owner))
+	}
 	if kept := content(t, clerk); !Hidden(kept) || strings.Contains(kept, "Pferd") {
 		t.Errorf("the file holds %q", kept)
 	}
@@ -127,7 +130,7 @@ func TestDigests(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if digest("x", usual) == digest("x", usual) {
+	if first, second := digest("x", usual), digest("x", usual); first == second {
 		t.Error("two digests have one salt")
 	}
 }

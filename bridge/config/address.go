@@ -128,15 +128,33 @@ func validHost(host string) bool {
 
 // notifyURL reads the address of MGR's notify endpoint.
 func (b *block) notifyURL(key string) string {
-	const allowed = "write the whole address, such as " + DefaultNotifyURL
-	text, ok := b.text(key, "a web address")
+	text, ok := b.webAddress(key, callee{
+		example: DefaultNotifyURL, local: "http://127.0.0.1:8475/notify", sent: "the passcode", instead: "MGR takes the passcode only",
+	})
 	if !ok {
 		return DefaultNotifyURL
 	}
+	return text
+}
+
+// callee is whom a web address is of, for the remedies.
+type callee struct {
+	example, local string // an address, and one on this machine
+	sent           string // what http would send for all to read
+	instead        string // why no user name stands in it
+}
+
+// webAddress reads an address that is called by POST: https, or http on this machine.
+func (b *block) webAddress(key string, c callee) (string, bool) {
+	allowed := "write the whole address, such as " + c.example
+	text, ok := b.text(key, "a web address")
+	if !ok {
+		return "", false
+	}
 	u, err := url.Parse(text)
 	if err == nil && u.User != nil || strings.Contains(text, "@") {
-		b.fail(key, "the address holds a user name or password", "remove it: MGR takes the passcode only")
-		return DefaultNotifyURL
+		b.fail(key, "the address holds a user name or password", "remove it: "+c.instead)
+		return "", false
 	}
 	host, port := "", ""
 	if err == nil {
@@ -145,17 +163,17 @@ func (b *block) notifyURL(key string) string {
 	_, portOK := portNumber(port, 1)
 	switch {
 	case err != nil || u.Opaque != "" || !validHost(strings.ToLower(host)) || port != "" && !portOK || strings.HasSuffix(u.Host, ":"):
-		b.fail(key, show(text)+" is not a web address", allowed)
+		b.fail(key, b.show(key, text)+" is not a web address", allowed)
 	case u.Fragment != "" || strings.Contains(text, "#"):
 		b.fail(key, "the address has a part after #, which is never sent", "remove it")
 	case u.Scheme == "http" && !loopback(host):
-		b.fail(key, "http would send the passcode unencrypted", "write https://; http is allowed to this machine only, such as http://127.0.0.1:8475/notify")
+		b.fail(key, "http would send "+c.sent+" unencrypted", "write https://; http is allowed to this machine only, such as "+c.local)
 	case u.Scheme != "https" && u.Scheme != "http":
-		b.fail(key, show(u.Scheme)+" is not a scheme that can be used", allowed)
+		b.fail(key, b.show(key, u.Scheme)+" is not a scheme that can be used", allowed)
 	default:
-		return text
+		return text, true
 	}
-	return DefaultNotifyURL
+	return "", false
 }
 
 // origins reads web origins, which browsers write in one way only and which are compared exactly.

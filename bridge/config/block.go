@@ -68,12 +68,18 @@ func home(key string) string {
 	case "passcode", "passcode_file", "basic_auth", "notify_url", "allowed_origins":
 		return "mgr"
 	case "username":
-		return "mgr.basic_auth"
+		return "mgr.basic_auth or alarms.email"
+	case "shop", "webhook", "email":
+		return "alarms"
+	case "url", "token", "token_file":
+		return "alarms.webhook"
+	case "smtp", "from", "to":
+		return "alarms.email"
 	case "driver", "port", "currency", "amount_unit", "max_amount", "day_end", "options":
 		return "a terminal"
 	case "serial", "tcp", "usb", "serial_number", "usb_path", "baud", "data_bits", "parity", "stop_bits":
 		return "a terminal's port"
-	case "listen", "counter", "journal", "mgr", "terminals", "tls", "insecure_lan", "allowed_hosts", "queue_limit", "counter_password_file", "log_level":
+	case "listen", "counter", "journal", "mgr", "terminals", "tls", "insecure_lan", "allowed_hosts", "queue_limit", "counter_password_file", "log_level", "alarms":
 		return "the top level, without indentation"
 	}
 	return ""

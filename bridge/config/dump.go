@@ -43,6 +43,9 @@ func (s Settings) String() string {
 	}
 	line(1, "notify_url", "%s", notify)
 	line(1, "allowed_origins", "[%s]", strings.Join(s.MGR.AllowedOrigins, ", "))
+	if s.Alarms != nil {
+		s.Alarms.dump(line)
+	}
 	line(0, "terminals", "")
 	for _, t := range s.Terminals {
 		line(1, t.Name, "")
@@ -65,6 +68,31 @@ func (s Settings) String() string {
 		}
 	}
 	return b.String()
+}
+
+// dump writes the block with line.
+func (a *Alarms) dump(line func(indent int, key, format string, args ...any)) {
+	line(0, "alarms", "")
+	if a.Shop != "" {
+		line(1, "shop", "%s", a.Shop)
+	}
+	if w := a.Webhook; w != nil {
+		scheme, rest, _ := strings.Cut(w.URL.Reveal(), "://")
+		host, _, _ := strings.Cut(rest, "/")
+		host, _, _ = strings.Cut(host, "?")
+		token := ""
+		if w.Token != "" {
+			token = ", token: " + hidden
+		}
+		line(1, "webhook", "{url: %s://%s/%s%s}", scheme, host, hidden, token)
+	}
+	if m := a.Email; m != nil {
+		auth := ""
+		if m.Username != "" {
+			auth = fmt.Sprintf(", username: %s, password: %s", m.Username, m.Password)
+		}
+		line(1, "email", "{smtp: %q, tls: %s, from: %s, to: [%s]%s}", m.SMTP, m.TLS, m.From, strings.Join(m.To, ", "), auth)
+	}
 }
 
 // network is a line in the network, in the form of the file.

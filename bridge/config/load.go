@@ -51,12 +51,12 @@ func Rescue(path string, env Env) *Settings {
 	s, errs := parse(path, data, mode, nil, env)
 	for _, e := range errs {
 		switch key, _, _ := strings.Cut(e.Path, "."); key {
-		case "mgr", "terminals", "listen", "queue_limit", "log_level":
+		case "mgr", "terminals", "listen", "queue_limit", "log_level", "alarms":
 		default:
 			return safe
 		}
 	}
-	s.MGR, s.Terminals, s.Warnings = safe.MGR, nil, nil
+	s.MGR, s.Terminals, s.Alarms, s.Warnings = safe.MGR, nil, nil, nil
 	return s
 }
 
@@ -86,7 +86,7 @@ func (r *reader) settings(root *yaml.Node, s *Settings) {
 	start := &yaml.Node{Line: 1, Column: 1}
 	top, ok := r.block(start, root, "", []string{
 		"listen", "counter", "journal", "mgr", "terminals", "tls", "insecure_lan", "allowed_hosts", "queue_limit",
-		"counter_password_file", "log_level",
+		"counter_password_file", "log_level", "alarms",
 	})
 	if !ok {
 		return
@@ -124,6 +124,7 @@ func (r *reader) settings(root *yaml.Node, s *Settings) {
 	}
 	r.doors(top, s)
 	r.mgr(top, s)
+	r.alarms(top, s)
 	r.terminals(top, s)
 }
 

@@ -144,10 +144,10 @@ func fileTrouble(shown string, err error) (what, todo string) {
 	return "the file " + shown + " cannot be read", "it must be a regular file"
 }
 
-// sendable refuses what an HTTP header cannot carry unchanged.
+// sendable refuses what an HTTP header, and a mail server's sign-in, cannot carry unchanged.
 func (r *reader) sendable(n *yaml.Node, path, text string) bool {
 	if len(text) > maxSecret || !printable(text) || strings.TrimSpace(text) != text {
-		r.fail(n, path, "this secret cannot be sent in an HTTP header as it is", "at most 256 printable ASCII characters, no space at either end, no typographic quotes")
+		r.fail(n, path, "this secret cannot be sent as it is", "at most 256 printable ASCII characters, no space at either end, no typographic quotes")
 		return false
 	}
 	return true

@@ -1,11 +1,11 @@
 package config
 
 import (
-	"fmt"
 	"log/slog"
 	"strings"
 	"time"
 
+	"tillbridge/bridge"
 	"tillbridge/terminal"
 )
 
@@ -26,6 +26,7 @@ type Settings struct {
 	Journal string // path of the journal
 
 	MGR       MGR
+	Alarms    *Alarms    // who is told of alarms; nil for nobody, and then they stand on the counter screen alone
 	Terminals []Terminal // in the order of the file, at least one, no name twice
 
 	// TLS is what both doors are served with; nil for plain HTTP.
@@ -65,6 +66,39 @@ type BasicAuth struct {
 	Password Secret
 }
 
+// Alarms is who is told of alarms, by at least one of the ways.
+type Alarms struct {
+	Shop    string        // how the messages name this till; empty for the computer's name
+	Webhook *AlarmWebhook // nil where it is not used
+	Email   *AlarmEmail   // nil where it is not used
+}
+
+// AlarmWebhook is a web address that alarms are posted to.
+type AlarmWebhook struct {
+	URL   Secret // https, or http on the loopback; whoever knows it may post to it
+	Token Secret // sent as a bearer token; empty for none
+}
+
+// AlarmEmail is how alarms are sent by e-mail.
+type AlarmEmail struct {
+	SMTP     string // the mail server, host:port
+	TLS      MailTLS
+	From     string   // a bare address, printable ASCII
+	To       []string // 1 to 10 such
+	Username string   // empty for no sign-in; then Password is empty too
+	Password Secret
+}
+
+// MailTLS is how the connection to a mail server is encrypted.
+type MailTLS string
+
+// The ways of it.
+const (
+	StartTLS    MailTLS = "starttls" // after a greeting in the clear, before anything is said; port 587
+	ImplicitTLS MailTLS = "implicit" // from the first byte; port 465
+	NoTLS       MailTLS = "none"     // to the loopback only, and without a password
+)
+
 // TLS are the paths of a certificate chain and its key, PEM. The pair was readable and fitted when the settings
 // were read.
 type TLS struct{ Cert, Key string }
@@ -95,16 +129,11 @@ type Terminal struct {
 	// MaxAmount is the largest payment that the shop allows; Minor is 0 where it set no limit.
 	MaxAmount terminal.Amount
 	// DayEnd is when the terminal's end of day runs by itself; nil for never.
-	DayEnd *TimeOfDay
+	DayEnd *bridge.ClockTime
 	// Options is what the driver's Options function returned, with the file's values in it; nil where the
 	// driver has none. It may hold secrets, so that it is in no JSON.
 	Options any `json:"-"`
 }
-
-// TimeOfDay is a time by this computer's clock.
-type TimeOfDay struct{ Hour, Minute int }
-
-func (t TimeOfDay) String() string { return fmt.Sprintf("%02d:%02d", t.Hour, t.Minute) }
 
 // Port is the line to a terminal: a serial port by its name, one by its USB device, or a TCP address.
 type Port struct {

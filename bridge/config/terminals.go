@@ -10,6 +10,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"tillbridge/bridge"
 	"tillbridge/terminal"
 )
 
@@ -146,7 +147,7 @@ func closes(d terminal.Driver) bool {
 var clockTime = regexp.MustCompile(`^([01][0-9]|2[0-3]):([0-5][0-9])$`)
 
 // timeOfDay reads a time by the clock, "23:30"; nil where there is none.
-func (b *block) timeOfDay(key string) *TimeOfDay {
+func (b *block) timeOfDay(key string) *bridge.ClockTime {
 	const form = `a time of day between "00:00" and "23:59"`
 	text, ok := b.word(key, form)
 	if !ok {
@@ -159,7 +160,7 @@ func (b *block) timeOfDay(key string) *TimeOfDay {
 	}
 	hour, _ := strconv.Atoi(m[1]) // digits, by the expression
 	minute, _ := strconv.Atoi(m[2])
-	return &TimeOfDay{Hour: hour, Minute: minute}
+	return &bridge.ClockTime{Hour: hour, Minute: minute}
 }
 
 func (b *block) driver() (terminal.Driver, bool) {

@@ -8,8 +8,6 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"strconv"
-	"time"
 
 	"github.com/gorilla/mux"
 
@@ -17,7 +15,7 @@ import (
 )
 
 // apiResolve settles a payment for the command line, which asks for its own confirmation. Basic
-// authentication with the counter screen's password; the user name does not count.
+// authentication with the clerk's or the owner's password; the user name does not count.
 //
 // 204 settled · 400 not the JSON that is meant · 401, 429 the password · 404 no such payment · 409 the
 // payment is not one to be settled · 413 too large · 415 not JSON · 422 something is missing · 500 not certain
@@ -57,17 +55,17 @@ func (c *Counter) apiResolve(w http.ResponseWriter, r *http.Request) {
 func (c *Counter) apiAdmit(w http.ResponseWriter, r *http.Request) bool {
 	var got verdict
 	if _, password, sent := r.BasicAuth(); sent {
-		got = c.tryPassword(r, password)
+		got = c.tryPassword(r, password, nil)
 	}
-	return apiVerdict(w, got, `Basic realm="tillbridge counter", charset="UTF-8"`, "This needs the password of the counter screen.")
+	return c.apiVerdict(w, got, `Basic realm="tillbridge counter", charset="UTF-8"`, "This needs the password of the counter screen.")
 }
 
 // apiVerdict answers a request that showed no secret, or a wrong one; true when it showed the right one.
-func apiVerdict(w http.ResponseWriter, got verdict, challenge, needs string) bool {
+func (c *Counter) apiVerdict(w http.ResponseWriter, got verdict, challenge, needs string) bool {
 	switch {
 	case got.wait > 0:
-		w.Header().Set("Retry-After", strconv.Itoa(int(roundUp(got.wait)/time.Second)))
-		apiError(w, http.StatusTooManyRequests, "Too many wrong passwords. Wait "+span(roundUp(got.wait))+", then try again.")
+		retryAfter(w, got)
+		apiError(w, http.StatusTooManyRequests, "Too many wrong passwords. Wait "+c.languages.English().Span(roundUp(got.wait))+", then try again.")
 	case !got.right:
 		w.Header().Set("WWW-Authenticate", challenge)
 		apiError(w, http.StatusUnauthorized, needs)

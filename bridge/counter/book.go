@@ -18,10 +18,21 @@ type Book interface {
 	Story(ctx context.Context, uuid string) ([]Step, error)
 	// Receipts are a payment's receipts in the order in which they came.
 	Receipts(ctx context.Context, uuid string) ([]terminal.Receipt, error)
+	// Returns are the refunds and reversals of a sale, oldest first.
+	Returns(ctx context.Context, sale string) ([]bridge.Payment, error)
 	// Alarms are the alarms that stand, newest first.
 	Alarms(ctx context.Context) ([]Alarm, error)
 	// Owed is how many outcomes MGR has not been told yet.
 	Owed(ctx context.Context) (int, error)
+	Days
+}
+
+// Days is what the screen reads of the ends of day.
+type Days interface {
+	// DayEnds are a terminal's ends of day, newest first.
+	DayEnds(ctx context.Context, terminal string) ([]bridge.DayEnd, error)
+	// Armed are the payments that reached a terminal after a moment and not after another, oldest first, at most limit.
+	Armed(ctx context.Context, terminal string, from, to time.Time, limit int) ([]bridge.Payment, error)
 }
 
 // Filter chooses payments. Zero fields choose all.
@@ -29,9 +40,12 @@ type Filter struct {
 	Text     string // contained in the uuid, the customer, a reference or an authorisation code, or the whole amount
 	Terminal string
 	States   []bridge.State
+	Kinds    []bridge.Kind
 	From, To time.Time // received at or after From, before To
 	Limit    int       // the most that are returned
 	BeforeID int64     // only payments older than the one with this ID
+
+	none bool // two choices exclude each other, so that it chooses nothing; the book is not asked
 }
 
 // Row is a payment in a list.
@@ -72,6 +86,11 @@ type Desk interface {
 	Cancel(terminalName string) error
 	// Answer gives a terminal's driver a person's answer to the question with that ID, once.
 	Answer(terminalName, id string, a terminal.Answer) error
+	// EndDay makes a terminal run its end of day, in the name of who wants it.
+	EndDay(ctx context.Context, terminalName, who string) error
+	// Return orders that a sale is given back. It returns once the order is durable, or with a *bridge.Refusal, after which nothing
+	// has changed; after any other error the same order may be given again. One that is known already is not carried out twice.
+	Return(ctx context.Context, o bridge.Order) error
 	// ClearAlarm takes an alarm off the screen, in the name of who does it.
 	ClearAlarm(ctx context.Context, id int64, who string) error
 }

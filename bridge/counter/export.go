@@ -15,14 +15,20 @@ import (
 	"tillbridge/terminal"
 )
 
+// The addresses of the exports.
+const (
+	exportCSVPath  = "/payments/export.csv"
+	exportJSONPath = "/payments/export.json"
+)
+
 // exportTime is how long an export may take altogether.
 const exportTime = 10 * time.Minute
 
 // export writes every payment of a choice, newest first, as a file. Where the book fails in the middle the connection is
 // broken off, so that the browser calls the download failed and nobody takes half a list for a whole one.
 func (c *Counter) export(w http.ResponseWriter, r *http.Request, s *session, ending, kind string, begin func(io.Writer) (one func(Row) error, end func() error)) {
-	v := chosen(r.URL.Query())
-	f, problem := v.filter("")
+	v := chosen(c.language(r), r.URL.Query())
+	f, problem := v.filter(c.language(r), "")
 	if problem != "" {
 		c.problem(w, r, s, http.StatusBadRequest, problem)
 		return
@@ -30,7 +36,7 @@ func (c *Counter) export(w http.ResponseWriter, r *http.Request, s *session, end
 	ctx, cancel := context.WithTimeout(r.Context(), exportTime)
 	defer cancel()
 	f.Limit = apiMost
-	rows, err := c.book.Payments(ctx, f)
+	rows, err := c.find(ctx, f)
 	if err != nil {
 		c.unreadable(w, r, s, err)
 		return
@@ -55,7 +61,7 @@ func (c *Counter) export(w http.ResponseWriter, r *http.Request, s *session, end
 			break
 		}
 		f.BeforeID = rows[len(rows)-1].ID
-		rows, err = c.book.Payments(ctx, f)
+		rows, err = c.find(ctx, f)
 	}
 	if err == nil {
 		err = errors.Join(end(), out.Flush())
@@ -64,7 +70,7 @@ func (c *Counter) export(w http.ResponseWriter, r *http.Request, s *session, end
 		c.log.Error("export payments", "error", err)
 		panic(http.ErrAbortHandler) // the only way to say so once the file has begun
 	}
-	c.log.Info("payments exported at the counter screen", "file", name+ending, "payments", n, "name", s.name)
+	c.log.Info("payments exported at the counter screen", "file", name+ending, "payments", n, "name", s.name, "role", s.role.String())
 }
 
 // exportJSON writes one array of the payments as the API tells them.
@@ -97,7 +103,7 @@ func (c *Counter) exportCSV(w http.ResponseWriter, r *http.Request, s *session) 
 		t.UseCRLF = true
 		failed = errors.Join(failed, t.Write([]string{
 			"received", "terminal", "amount", "captured", "currency", "state", "outcome", "auth_code", "txn_ref", "card", "card_last4", "settled_by",
-			"payment_uuid", "customer_uuid", "reference", "proof", "reason",
+			"payment_uuid", "customer_uuid", "reference", "proof", "reason", "kind", "sale_uuid", "ordered_by",
 		}))
 		return func(row Row) error { return errors.Join(failed, t.Write(csvRow(row.Payment))) }, func() error {
 			t.Flush()
@@ -115,6 +121,7 @@ func csvRow(p bridge.Payment) []string {
 	cells := []string{
 		f.Received.Local().Format(time.DateTime), f.Terminal, p.Amount.Decimal(), captured, f.Currency, f.State, f.Outcome, f.AuthCode, f.TxnRef,
 		f.Card, f.Last4, f.Settled, f.UUID, f.Customer, f.Reference, f.Proof, f.Reason,
+		f.Kind, f.Sale, f.By,
 	}
 	for i, cell := range cells {
 		cells[i] = harmless(cell)

@@ -16,7 +16,7 @@ import (
 
 // An export has every payment of the choice once, however many pages of the book that takes.
 func TestExport(t *testing.T) {
-	w, b := signedIn(t)
+	w, b := asOwner(t)
 	const many = apiMost + 3
 	for i := range many {
 		p := w.payment(fmt.Sprintf("u-%04d", i), bridge.Reported)
@@ -33,7 +33,7 @@ func TestExport(t *testing.T) {
 	if err != nil || !marked || len(rows) != many+1 || rows[1][12] != "u-0000" || rows[many][12] != fmt.Sprintf("u-%04d", many-1) {
 		t.Fatalf("%d rows, %v, %t", len(rows), err, marked)
 	}
-	want := []string{"2026-03-31 18:00:00", "counter", "12.50", "14.00", "EUR", "reported", "approved", "'-1", "163", "'@Maestro", "1111", "", "u-0000", `'=HYPERLINK("http://evil")`, "0ABCDEF123", "none", "Two\nlines, \"quoted\"."}
+	want := []string{"2026-03-31 18:00:00", "counter", "12.50", "14.00", "EUR", "reported", "approved", "'-1", "163", "'@Maestro", "1111", "", "u-0000", `'=HYPERLINK("http://evil")`, "0ABCDEF123", "none", "Two\nlines, \"quoted\".", "sale", "", ""}
 	if fmt.Sprint(rows[1]) != fmt.Sprint(want) {
 		t.Errorf("got  %q\nwant %q", rows[1], want)
 	}
@@ -53,7 +53,7 @@ func TestExport(t *testing.T) {
 
 // Half a list is never taken for a whole one.
 func TestExportBreaksOff(t *testing.T) {
-	w, b := signedIn(t)
+	w, b := asOwner(t)
 	b.page(b.get("/payments/export.csv?to=x"), http.StatusBadRequest, "last day")
 	w.failPayments = errors.New("disk gone")
 	b.page(b.get("/payments/export.csv"), http.StatusServiceUnavailable, "Disk gone.")

@@ -8,12 +8,15 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"tillbridge/bridge"
+	"tillbridge/bridge/access"
+	"tillbridge/bridge/counter/language"
 	"tillbridge/terminal"
 )
 
@@ -21,7 +24,8 @@ var eur = terminal.Currency{Code: "EUR", Numeric: 978, Digits: 2}
 
 // world is a Book and a Desk made of functions and a few values. What a test does not expect fails it.
 type world struct {
-	t *testing.T
+	t    *testing.T
+	keys *keys
 
 	mu        sync.Mutex
 	rows      []*Row
@@ -32,6 +36,11 @@ type world struct {
 	receipts  []terminal.Receipt
 	asked     []Filter
 
+	days  []bridge.DayEnd  // newest first
+	armed []bridge.Payment // oldest first
+
+	failDays, failArmed, failReturns error
+
 	failPayments, failPayment, failStory, failReceipts, failAlarms error
 	failLater                                                      error // of every page of payments but the first
 
@@ -39,7 +48,11 @@ type world struct {
 	ask     func(uuid string) error
 	cancel  func(name string) error
 	clear   func(id int64, who string) error
-	answer  func(name, id string, a terminal.Answer) error
+	endDay  func(name, who string) error
+	back    func(o bridge.Order) error
+
+	ordering context.Context // of the last return
+	answer   func(name, id string, a terminal.Answer) error
 }
 
 func (w *world) Payments(_ context.Context, f Filter) ([]Row, error) {
@@ -52,6 +65,7 @@ func (w *world) Payments(_ context.Context, f Filter) ([]Row, error) {
 		for _, s := range f.States {
 			fits = fits || s == r.State
 		}
+		fits = fits && (len(f.Kinds) == 0 || slices.Contains(f.Kinds, r.Kind))
 		if fits && (f.BeforeID == 0 || r.ID < f.BeforeID) && len(chosen) < f.Limit {
 			chosen = append(chosen, *r)
 		}
@@ -73,7 +87,56 @@ func (w *world) Payment(_ context.Context, uuid string) (bridge.Payment, bool, e
 	return bridge.Payment{}, false, w.failPayment
 }
 
+func (w *world) Returns(_ context.Context, sale string) ([]bridge.Payment, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []bridge.Payment
+	for _, r := range w.rows {
+		if r.Sale == sale {
+			all = append(all, r.Payment)
+		}
+	}
+	return all, w.failReturns
+}
+
+func (w *world) Return(ctx context.Context, o bridge.Order) error {
+	w.mu.Lock()
+	w.ordering = ctx
+	w.mu.Unlock()
+	if w.back == nil {
+		w.t.Errorf("ordered: %+v", o)
+		return nil
+	}
+	return w.back(o)
+}
+
 func (w *world) Story(context.Context, string) ([]Step, error) { return w.story, w.failStory }
+
+func (w *world) DayEnds(_ context.Context, name string) (all []bridge.DayEnd, err error) {
+	for _, d := range w.days {
+		if d.Terminal == name {
+			all = append(all, d)
+		}
+	}
+	return all, w.failDays
+}
+
+func (w *world) Armed(_ context.Context, name string, from, to time.Time, limit int) (all []bridge.Payment, err error) {
+	for _, p := range w.armed {
+		if p.Terminal == name && p.Armed.After(from) && !p.Armed.After(to) && len(all) < limit {
+			all = append(all, p)
+		}
+	}
+	return all, w.failArmed
+}
+
+func (w *world) EndDay(_ context.Context, name, who string) error {
+	if w.endDay == nil {
+		w.t.Errorf("the day of %s is ended for %s", name, who)
+		return nil
+	}
+	return w.endDay(name, who)
+}
 
 func (w *world) Receipts(context.Context, string) ([]terminal.Receipt, error) {
 	return w.receipts, w.failReceipts
@@ -125,20 +188,66 @@ func (w *world) payment(uuid string, s bridge.State) *bridge.Payment {
 type browser struct {
 	t      *testing.T
 	c      *Counter
-	cookie *http.Cookie
+	cookie *http.Cookie // of the session
+	choice *http.Cookie // of the language
 	source string
 	header http.Header
+	ctx    context.Context // of its requests; nil for the test's
 }
 
-const password = "a till's password"
+const (
+	password      = "a till's password" // the clerk's
+	ownerPassword = "the owner's password"
+)
+
+// keys are passwords in memory, one of each role.
+type keys struct {
+	mu    sync.Mutex
+	kept  map[access.Role]string
+	made  bool   // the owner's is the one that the bridge made
+	fail  error  // of every change
+	trial func() // called while a password is looked at; nil for nothing
+}
+
+func newKeys() *keys {
+	return &keys{kept: map[access.Role]string{access.Clerk: password, access.Owner: ownerPassword}}
+}
+
+func (k *keys) Role(password string) access.Role {
+	if k.trial != nil {
+		k.trial()
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for role, kept := range k.kept {
+		if kept == password {
+			return role
+		}
+	}
+	return access.Nobody
+}
+
+func (k *keys) Change(r access.Role, password string) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.fail == nil {
+		k.kept[r] = password
+	}
+	return k.fail
+}
+
+func (k *keys) Plain(r access.Role) bool { return k.made && r == access.Owner }
 
 func newWorld(t *testing.T) (*world, *browser) {
-	return newScreen(t, Config{Password: password, Version: "1.2.3"})
+	return newScreen(t, Config{Version: "1.2.3"})
 }
 
 func newScreen(t *testing.T, config Config) (*world, *browser) {
 	t.Helper()
-	w := &world{t: t}
+	w := &world{t: t, keys: newKeys()}
+	if config.Access == nil {
+		config.Access = w.keys
+	}
 	c, err := New(config, w, w)
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +255,15 @@ func newScreen(t *testing.T, config Config) (*world, *browser) {
 	return w, &browser{t: t, c: c, source: "127.0.0.1:50000", header: http.Header{}}
 }
 
-// signedIn is a browser of Anna's.
+// asOwner is a browser in which Olga is signed in as the owner.
+func asOwner(t *testing.T) (*world, *browser) {
+	t.Helper()
+	w, b := newWorld(t)
+	b.signInAs("Olga", ownerPassword)
+	return w, b
+}
+
+// signedIn is a browser in which Anna is signed in as the clerk.
 func signedIn(t *testing.T) (*world, *browser) {
 	t.Helper()
 	w, b := newWorld(t)
@@ -155,6 +272,11 @@ func signedIn(t *testing.T) (*world, *browser) {
 }
 
 func (b *browser) signIn(name string) {
+	b.t.Helper()
+	b.signInAs(name, password)
+}
+
+func (b *browser) signInAs(name, password string) {
 	b.t.Helper()
 	r := b.post("/sign-in", url.Values{"name": {name}, "password": {password}})
 	if r.Code != http.StatusSeeOther || b.cookie == nil {
@@ -166,6 +288,9 @@ func (b *browser) request(method, path, kind, body string) *httptest.ResponseRec
 	b.t.Helper()
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Host, r.RemoteAddr = "localhost:8474", b.source
+	if b.ctx != nil {
+		r = r.WithContext(b.ctx)
+	}
 	if kind != "" {
 		r.Header.Set("Content-Type", kind)
 	}
@@ -175,13 +300,19 @@ func (b *browser) request(method, path, kind, body string) *httptest.ResponseRec
 	if h := b.header.Get("Host"); h != "" {
 		r.Host = h
 	}
-	if b.cookie != nil {
-		r.AddCookie(b.cookie)
+	for _, c := range []*http.Cookie{b.cookie, b.choice} {
+		if c != nil {
+			r.AddCookie(c)
+		}
 	}
 	w := httptest.NewRecorder()
 	b.c.ServeHTTP(w, r)
 	for _, c := range w.Result().Cookies() {
-		b.cookie = c
+		if c.Name == languageCookie {
+			b.choice = c
+		} else {
+			b.cookie = c
+		}
 	}
 	return w
 }
@@ -232,6 +363,15 @@ func absent(t *testing.T, page string, texts ...string) {
 func logged() (*slog.Logger, *bytes.Buffer) {
 	var b bytes.Buffer
 	return slog.New(slog.NewTextHandler(&b, nil)), &b
+}
+
+func english(t *testing.T) *language.Language {
+	t.Helper()
+	all, err := language.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.English()
 }
 
 // refused is an error as the desk gives it.

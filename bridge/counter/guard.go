@@ -27,13 +27,13 @@ func (c *Counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Referrer-Policy", "same-origin")
 
 	if !c.hosts[hostName(r.Host)] {
-		http.Error(w, "The bridge does not answer to this name. Use http://localhost with the counter screen's port, "+
-			"or allow the name in the settings.", http.StatusMisdirectedRequest)
+		http.Error(w, c.language(r).Text("The bridge does not answer to this name. Use http://localhost with the counter screen's port, or allow the name in the settings."),
+			http.StatusMisdirectedRequest)
 		return
 	}
 	if err := c.origins.Check(r); err != nil {
 		c.log.Warn("request from another site refused", "path", clip(r.URL.Path), "source", source(r))
-		http.Error(w, "This request came from another web site. Nothing was done.", http.StatusForbidden)
+		http.Error(w, c.language(r).Text("This request came from another web site. Nothing was done."), http.StatusForbidden)
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
@@ -71,7 +71,7 @@ func (c *Counter) form(w http.ResponseWriter, r *http.Request, s *session) bool 
 	if err == nil {
 		return true
 	}
-	c.problem(w, r, s, http.StatusBadRequest, "The form could not be read, or it is too large. Nothing was done.")
+	c.problem(w, r, s, http.StatusBadRequest, c.language(r).HTML("The form could not be read, or it is too large. Nothing was done."))
 	return false
 }
 

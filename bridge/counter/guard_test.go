@@ -6,19 +6,25 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"tillbridge/bridge"
+	"tillbridge/bridge/access"
 )
 
 func TestStrangersPageChangesNothing(t *testing.T) {
 	acts := []struct{ path, body string }{
 		{"/sign-in", "name=A&password=guess"},
 		{"/sign-out", ""},
+		{"/language", "language=de"},
 		{"/terminal/cancel", "terminal=counter"},
 		{"/alarm/clear", "id=7"},
 		{"/payment/ask", "uuid=u"},
 		{"/payment/settle", "uuid=u&choice=charged&name=Eve&evidence=none&auth_code=1"},
 		{"/payment/confirm", "uuid=u&token=1"},
+		{"/payment/give-back", "uuid=u&kind=refund&amount=5"},
+		{"/payment/give-back/confirm", "uuid=u&token=1&password=guess"},
+		{"/passwords", "role=clerk&password=guess&new=long+enough+as+it+is&again=long+enough+as+it+is"},
 		{"/api/v1/payments/u/resolve", `{"outcome":"approved","name":"Eve","evidence":"none","auth_code":"1"}`},
 	}
 	from := map[string]map[string]string{
@@ -30,7 +36,7 @@ func TestStrangersPageChangesNothing(t *testing.T) {
 	}
 	for name, header := range from {
 		t.Run(name, func(t *testing.T) {
-			w, b := signedIn(t)
+			w, b := asOwner(t)
 			w.payment("u", bridge.Held)
 			w.cancel = func(string) error { t.Error("cancelled"); return nil }
 			w.ask = func(string) error { t.Error("asked"); return nil }
@@ -63,7 +69,7 @@ func TestOwnFormsWorkWhereBrowsersSayLittle(t *testing.T) {
 		"nothing said":              {},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, b := newScreen(t, Config{Password: password, Hosts: []string{"Till.lan."}})
+			_, b := newScreen(t, Config{Hosts: []string{"Till.lan."}})
 			for k, v := range header {
 				b.header.Set(k, v)
 			}
@@ -73,8 +79,10 @@ func TestOwnFormsWorkWhereBrowsersSayLittle(t *testing.T) {
 }
 
 func TestNoGetChangesAnything(t *testing.T) {
-	w, b := signedIn(t)
+	w, b := asOwner(t)
 	w.payment("u", bridge.Held)
+	w.sale("s")
+	token := b.proposeBack(refund("5"))
 	w.alarms = []Alarm{{ID: 7, Text: "x"}}
 	w.cancel = func(string) error { t.Error("cancelled"); return nil }
 	w.ask = func(string) error { t.Error("asked"); return nil }
@@ -82,18 +90,37 @@ func TestNoGetChangesAnything(t *testing.T) {
 		for _, path := range []string{
 			"/sign-out", "/terminal/cancel?terminal=counter", "/alarm/clear?id=7", "/payment/ask?uuid=u",
 			"/payment/settle?uuid=u&choice=charged&name=Eve&evidence=none&auth_code=1", "/payment/confirm?uuid=u&token=",
-			"/api/v1/payments/u/resolve",
+			"/api/v1/payments/u/resolve", "/payment/give-back?uuid=s&kind=refund&amount=5", "/payment/give-back/confirm?uuid=s&token=" + token + "&" + query("password", ownerPassword),
 		} {
 			if r := b.request(method, path, "", ""); r.Code != http.StatusMethodNotAllowed {
 				t.Errorf("%s %s gave %d", method, path, r.Code)
 			}
 		}
 	}
-	b.page(b.get("/"), http.StatusOK, "Anna")
+	b.page(b.get("/"), http.StatusOK, "Olga")
+	b.page(b.get("/passwords?role=clerk&new=long+enough+as+it+is&again=long+enough+as+it+is&"+query("password", ownerPassword)), http.StatusOK)
+	if w.keys.Role(password) != access.Clerk {
+		t.Error("a GET changed a password")
+	}
+	if b.c.sessions.find(request(b)).waiting(token, time.Now()) == nil {
+		t.Error("a GET used the token up")
+	}
+}
+
+// What stands in the address is no part of a form: it gives nothing back, and changes no password.
+func TestFormsAreNotReadFromTheAddress(t *testing.T) {
+	w, b := asOwner(t)
+	w.sale("s")
+	token := b.proposeBack(refund("5"))
+	b.page(b.post("/payment/give-back/confirm?"+url.Values{"uuid": {"s"}, "token": {token}, "password": {ownerPassword}}.Encode(), nil), http.StatusNotFound)
+	b.page(b.post("/passwords?"+change("clerk", ownerPassword, chosen1, chosen1).Encode(), nil), http.StatusUnprocessableEntity)
+	if w.keys.Role(password) != access.Clerk {
+		t.Error("the password was changed")
+	}
 }
 
 func TestHosts(t *testing.T) {
-	_, b := newScreen(t, Config{Password: password, Hosts: []string{"till.example.lan", "2001:db8::5"}})
+	_, b := newScreen(t, Config{Hosts: []string{"till.example.lan", "2001:db8::5"}})
 	for host, allowed := range map[string]bool{
 		"localhost": true, "LOCALHOST:8474": true, "127.0.0.1:8474": true, "[::1]:8474": true, "[::1]": true,
 		"till.example.lan:8474": true, "TILL.example.lan.": true, "[2001:db8::5]:8474": true,
@@ -135,12 +162,12 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 }
 
 func TestBodyIsBounded(t *testing.T) {
-	w, b := signedIn(t)
+	w, b := asOwner(t)
 	w.payment("u", bridge.Held)
 	w.cancel = func(string) error { t.Error("cancelled"); return nil }
 	w.ask = func(string) error { t.Error("asked"); return nil }
 	large := url.Values{"uuid": {"u"}, "terminal": {"counter"}, "id": {"7"}, "evidence": {strings.Repeat("x", 16<<10)}}
-	for _, path := range []string{"/terminal/cancel", "/alarm/clear", "/payment/ask", "/payment/settle", "/payment/confirm"} {
+	for _, path := range []string{"/terminal/cancel", "/alarm/clear", "/payment/ask", "/payment/settle", "/payment/confirm", "/payment/give-back", "/payment/give-back/confirm", "/passwords"} {
 		b.page(b.post(path, large), http.StatusBadRequest, "Nothing was done")
 	}
 }
@@ -190,8 +217,8 @@ func TestNothingFromElsewhereInTheFiles(t *testing.T) {
 
 func TestABrokenPageIsNotHalfShown(t *testing.T) {
 	log, said := logged()
-	_, b := newScreen(t, Config{Password: password, Log: log})
-	b.c.pages["sign-in"] = template.Must(template.New("base").Parse(`{{define "base"}}<p>half{{.View.Missing}}{{end}}`))
+	_, b := newScreen(t, Config{Log: log})
+	b.c.pages["en"] = template.Must(template.New("sign-in").Parse(`<p>half{{.View.Missing}}`))
 	body := b.page(b.get("/sign-in"), http.StatusInternalServerError, "could not be made")
 	absent(t, body, "half")
 	if !strings.Contains(said.String(), "make page") {

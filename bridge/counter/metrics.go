@@ -12,7 +12,7 @@ import (
 // metrics tells how everything is as Prometheus reads it. What cannot be read is left out, so that it looks like a gap
 // and not like nothing.
 func (c *Counter) metrics(w http.ResponseWriter, r *http.Request) {
-	v := c.look(r.Context())
+	v := c.look(r.Context(), c.languages.English())
 	all := metrics.NewSet()
 	gauge := func(value float64, name string, labels ...any) {
 		all.NewGauge(fmt.Sprintf("tillbridge_"+name, labels...), func() float64 { return value })

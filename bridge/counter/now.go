@@ -2,13 +2,18 @@ package counter
 
 import (
 	"context"
+	"html/template"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"tillbridge/bridge"
+	"tillbridge/bridge/counter/language"
 	"tillbridge/bridge/health"
+	"tillbridge/terminal"
 )
 
 // holdLimit is the most holds that are shown at once; each freezes a terminal, or nearly so.
@@ -34,6 +39,9 @@ type paymentLine struct {
 	ID          int64
 	Short, Long string
 	Tone        tone
+	Why         template.HTML // the reason in the language; empty for none
+	What, Link  string        // its kind as a name, and as a link to it says
+	Warning     string        // what nobody may do while it is not known
 }
 
 // terminalCard is a terminal on the first page.
@@ -44,36 +52,57 @@ type terminalCard struct {
 	Run  *paymentLine // the payment in hand
 	Do   string       // what to do about a terminal that cannot be reached
 
-	Wire, Noise string // how well its line works, where that is worth a word; the second where somebody should look
-	Mishap      string // its last error, where that is not long ago and over
-	MishapAt    time.Time
+	Wire     template.HTML // how well its line works, where that is worth a word
+	Noise    string        // what to do about a line that somebody should look at
+	Mishap   string        // its last error, where that is not long ago and over
+	MishapAt time.Time
+}
+
+// alarmView is an alarm on its own page.
+type alarmView struct {
+	Alarm
+	KindWords string
 }
 
 // recently is how long an error that is over is shown.
 const recently = 12 * time.Hour
 
 // add puts what is known of the line on the card.
-func (t *terminalCard) add(h health.Terminal, now time.Time) {
+func (t *terminalCard) add(l *language.Language, h health.Terminal, now time.Time) {
 	if h.State == health.OtherTerminal {
-		t.Word, t.Do = "Other terminal", "Look at the alarm above."
+		t.Word, t.Do = l.Text("Other terminal"), l.Text("Look at the alarm above.")
 	}
-	words := []string{}
-	if h.Quality.Trouble() > 0 {
-		words = append(words, "line "+health.LineWords(h.Quality))
-	}
-	if w := health.ReopenedWords(h.Quality); w != "" {
-		words = append(words, "line "+w)
-	}
-	if w := health.AnswerWords(h.Quality); w != "" && len(words) > 0 {
-		words = append(words, w)
-	}
-	t.Wire = strings.Join(words, " · ")
+	t.Wire = wireWords(l, h.Quality)
 	if h.Quality.Noisy() && h.State.Well() { // else something else comes first
 		t.Noise = health.LineRemedy
 	}
 	if h.LastError != "" && h.State.Well() && now.Sub(h.LastErrorAt) < recently {
 		t.Mishap, t.MishapAt = h.LastError, h.LastErrorAt
 	}
+}
+
+// wireWords tells how well a line works; empty where that is not worth a word.
+func wireWords(l *language.Language, c terminal.LineCounts) template.HTML {
+	var words []string
+	if c.Trouble() > 0 {
+		words = append(words, "Line "+health.LineWords(c))
+	}
+	if w := health.ReopenedWords(c); w != "" {
+		words = append(words, "line "+w)
+	}
+	if w := health.AnswerWords(c); w != "" && len(words) > 0 {
+		words = append(words, w)
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	all := make([]string, len(words))
+	for i, w := range words {
+		all[i] = string(l.Say(w))
+	}
+	first, size := utf8.DecodeRuneInString(all[0])
+	all[0] = string(unicode.ToUpper(first)) + all[0][size:]
+	return template.HTML(strings.Join(all, " · ") + ".")
 }
 
 // well tells whether nobody has to do anything.
@@ -86,24 +115,26 @@ func (v nowView) well(settingsError string) bool {
 	return len(v.Terminals) > 0 && len(v.Holds) == 0 && len(v.Alarms) == 0 && v.Owed == 0 && v.Unread == "" && settingsError == ""
 }
 
-func line(p bridge.Payment, id int64) paymentLine {
-	l := paymentLine{Payment: p, ID: id}
-	l.Short, l.Long, l.Tone = stateWords(p)
-	return l
+func line(l *language.Language, p bridge.Payment, id int64) paymentLine {
+	one := paymentLine{Payment: p, ID: id}
+	one.Short, one.Long, one.Tone = stateWords(l, p)
+	one.Why = reasonWords(l, p)
+	one.What, one.Link, one.Warning = kindName(l, p.Kind), kindLink(l, p.Kind), holdWarning(l, p.Kind)
+	return one
 }
 
 func (c *Counter) now(w http.ResponseWriter, r *http.Request, s *session) {
 	c.showNow(w, r, s, http.StatusOK, "")
 }
 
-// look gathers how everything is. What the book cannot give is said and does not hide the terminals.
-func (c *Counter) look(ctx context.Context) nowView {
+// look gathers how everything is, in a language. What the book cannot give is said and does not hide the terminals.
+func (c *Counter) look(ctx context.Context, l *language.Language) nowView {
 	var v nowView
 	held, err := c.book.Payments(ctx, Filter{
 		States: []bridge.State{bridge.Uncertain, bridge.Recovering, bridge.Held}, Limit: holdLimit,
 	})
 	for _, row := range held {
-		v.Holds = append(v.Holds, line(row.Payment, row.ID))
+		v.Holds = append(v.Holds, line(l, row.Payment, row.ID))
 	}
 	if err == nil {
 		v.Alarms, err = c.book.Alarms(ctx)
@@ -121,14 +152,14 @@ func (c *Counter) look(ctx context.Context) nowView {
 	}
 	for _, t := range c.desk.Terminals() {
 		card := terminalCard{TerminalStatus: t}
-		card.Word, card.Tone = healthWord(t.Health)
+		card.Word, card.Tone = healthWord(l, t.Health)
 		if t.Health == bridge.Gone {
-			card.Do = "See that it is switched on and plugged in. The bridge takes it again by itself. If it does not, whoever looks after this PC runs: tillbridge doctor"
+			card.Do = l.Text("See that it is switched on and plugged in. The bridge takes it again by itself. If it does not, whoever looks after this PC runs: tillbridge doctor")
 		}
-		card.add(lines[t.Name], time.Now())
+		card.add(l, lines[t.Name], time.Now())
 		if t.Payment != nil {
-			l := line(*t.Payment, 0)
-			card.Run = &l
+			run := line(l, *t.Payment, 0)
+			card.Run = &run
 		}
 		v.Terminals = append(v.Terminals, card)
 	}
@@ -145,14 +176,15 @@ func (c *Counter) lines() []health.Terminal {
 }
 
 // showNow shows the first page.
-func (c *Counter) showNow(w http.ResponseWriter, r *http.Request, s *session, status int, problem string) {
-	v := c.look(r.Context())
+func (c *Counter) showNow(w http.ResponseWriter, r *http.Request, s *session, status int, problem template.HTML) {
+	l := c.language(r)
+	v := c.look(r.Context(), l)
 	if more := len(v.Alarms) - alarmLimit; more > 0 {
 		v.Alarms, v.More = v.Alarms[:alarmLimit], more
 	}
-	f := c.frame(r, s, "Now", v)
+	f := c.frame(r, s, l.Text("Now"), v)
 	if n := len(v.Holds); n > 0 {
-		f.Title = "(" + strconv.Itoa(n) + " not known) Now"
+		f.Title = l.Text("({n} not known) Now", "n", n)
 	}
 	f.Section, f.Live, f.Refresh, f.Problem = "now", "/", 10, problem
 	c.render(w, status, "now", f)
@@ -164,7 +196,7 @@ func (c *Counter) cancel(w http.ResponseWriter, r *http.Request, s *session) {
 	}
 	name := r.PostForm.Get("terminal")
 	if err := c.desk.Cancel(name); err != nil {
-		c.showNow(w, r, s, http.StatusConflict, "The payment was not cancelled. "+sentence(err))
+		c.showNow(w, r, s, http.StatusConflict, c.language(r).HTML("It was not cancelled. {why}", "why", said(c.language(r), err)))
 		return
 	}
 	c.log.Info("cancellation asked for at the counter screen", "terminal", name, "name", s.name)
@@ -181,13 +213,14 @@ func (c *Counter) alarmPage(w http.ResponseWriter, r *http.Request, s *session) 
 	}
 	for _, a := range all {
 		if a.ID == id {
-			f := c.frame(r, s, "Clear an alarm", a)
+			l := c.language(r)
+			f := c.frame(r, s, l.Text("Clear an alarm"), alarmView{a, alarmKind(l, a.Kind)})
 			f.Section = "now"
 			c.render(w, http.StatusOK, "alarm", f)
 			return
 		}
 	}
-	c.problem(w, r, s, http.StatusNotFound, "This alarm does not stand any more.")
+	c.problem(w, r, s, http.StatusNotFound, c.language(r).HTML("This alarm does not stand any more."))
 }
 
 func (c *Counter) clearAlarm(w http.ResponseWriter, r *http.Request, s *session) {
@@ -199,7 +232,7 @@ func (c *Counter) clearAlarm(w http.ResponseWriter, r *http.Request, s *session)
 		err = c.desk.ClearAlarm(r.Context(), id, s.name)
 	}
 	if err != nil {
-		c.showNow(w, r, s, http.StatusConflict, "The alarm was not cleared. "+sentence(err))
+		c.showNow(w, r, s, http.StatusConflict, c.language(r).HTML("The alarm was not cleared. {why}", "why", said(c.language(r), err)))
 		return
 	}
 	c.log.Info("alarm cleared at the counter screen", "alarm", id, "name", s.name)

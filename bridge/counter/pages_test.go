@@ -155,7 +155,7 @@ func TestNowWithoutTheBook(t *testing.T) {
 
 func TestBanners(t *testing.T) {
 	_, b := newScreen(t, Config{
-		Password: password, Exposed: []string{"MGR's door " + evil}, SettingsError: "line 1: " + evil + "\nline 2", Warnings: []string{"careful " + evil},
+		Exposed: []string{"MGR's door " + evil}, SettingsError: "line 1: " + evil + "\nline 2", Warnings: []string{"careful " + evil},
 	})
 	absent(t, b.page(b.get("/sign-in"), http.StatusOK, "without encryption", "takes no payments", "Sign in to see why"), "line 2", "careful", "<script>alert")
 	b.signIn(evil)
@@ -169,7 +169,7 @@ func TestPaymentInEveryState(t *testing.T) {
 			p := w.payment("u", s)
 			p.Outcome = o
 			page := b.page(b.get("/payment?uuid=u"), http.StatusOK, "12.50 EUR", "0ABCDEF123")
-			short, long, tone := stateWords(*p)
+			short, long, tone := stateWords(b.c.languages.English(), *p)
 			if short == "" || !strings.Contains(page, short) || !strings.Contains(page, long) || !strings.Contains(page, `class="state `+string(tone)) {
 				t.Errorf("%s/%s is not told:\n%s", s, o, page)
 			}
@@ -303,15 +303,24 @@ func TestPaymentsList(t *testing.T) {
 }
 
 func TestEveryStateIsInOneGroup(t *testing.T) {
-	count := map[bridge.State]int{}
-	for _, g := range groups() {
+	count := map[string]int{}
+	kinds := []bridge.Kind{bridge.Sale, bridge.Refund, bridge.Void}
+	for _, g := range groups(english(t)) {
+		of := g.kinds
+		if of == nil {
+			of = kinds
+		}
 		for _, s := range g.states {
-			count[s]++
+			for _, k := range of {
+				count[k.String()+" "+s.String()]++
+			}
 		}
 	}
 	for _, s := range bridge.States() {
-		if count[s] != 1 {
-			t.Errorf("%s is in %d groups", s, count[s])
+		for _, k := range kinds {
+			if n := count[k.String()+" "+s.String()]; n != 1 {
+				t.Errorf("a %s that is %s is in %d groups", k, s, n)
+			}
 		}
 	}
 }
@@ -362,7 +371,7 @@ func TestWords(t *testing.T) {
 	for want, at := range map[string]time.Time{
 		"unknown": {}, "11:59:58": now.Add(-2 * time.Second), "30 Mar 12:00:00": now.AddDate(0, 0, -1), "31 Mar 2025 12:00:00": now.AddDate(-1, 0, 0),
 	} {
-		if got := when(at, now); got != want {
+		if got := english(t).Time(at, now); got != want {
 			t.Errorf("%s is %q, want %q", at, got, want)
 		}
 	}
@@ -370,7 +379,7 @@ func TestWords(t *testing.T) {
 		"0 s": -time.Second, "59 s": 59999 * time.Millisecond, "1 min 0 s": time.Minute, "59 min 59 s": time.Hour - time.Second,
 		"1 h 0 min": time.Hour, "47 h 59 min": 48*time.Hour - time.Second, "2 days": 48 * time.Hour,
 	} {
-		if got := span(d); got != want {
+		if got := english(t).Span(d); got != want {
 			t.Errorf("%s is %q, want %q", d, got, want)
 		}
 	}
@@ -381,7 +390,7 @@ func TestWords(t *testing.T) {
 			t.Errorf("%q is %q, want %q", text, got, want)
 		}
 	}
-	if short, long, _ := stateWords(bridge.Payment{State: bridge.Approved}); short != "approved" || long != "" {
+	if short, long, _ := stateWords(english(t), bridge.Payment{State: bridge.Approved}); short != "approved" || long != "" {
 		t.Errorf("a state without an outcome is told as %q, %q", short, long)
 	}
 }

@@ -1,9 +1,12 @@
 package counter
 
 import (
+	"context"
+	"html/template"
 	"net/http"
 
 	"tillbridge/bridge"
+	"tillbridge/bridge/counter/language"
 	"tillbridge/terminal"
 )
 
@@ -12,18 +15,23 @@ type paymentView struct {
 	paymentLine
 	AuthCode, TxnRef string
 	Card             string
-	Booked           string // where the terminal booked another amount than was asked
+	Booked           *terminal.Amount // where the terminal booked another amount than was asked
+	Progress         string           // the terminal's last text, while it has it in hand
 	Story            []storyLine
 	Receipts         []receiptView
 	Settle           *settleForm // nil where there is nothing to settle
+	Words            settleWords // of its form
+
+	Returns []paymentLine // the refunds and reversals of a sale
+	Back    backView      // what can still be given back
 }
 
-// CanAsk tells whether the terminal can be asked once more.
-func (v paymentView) CanAsk() bool { return v.State == bridge.Held }
+// CanAsk tells whether the terminal can be asked once more: drivers are asked about sales only.
+func (v paymentView) CanAsk() bool { return v.State == bridge.Held && !v.GivesBack() }
 
 type storyLine struct {
 	Step
-	Words, After string
+	After string
 }
 
 type receiptView struct {
@@ -34,18 +42,23 @@ type receiptView struct {
 
 func (c *Counter) payment(w http.ResponseWriter, r *http.Request, s *session) {
 	uuid := r.URL.Query().Get("uuid")
-	form := settleForm{Name: s.name}
+	page := paymentPage{status: http.StatusOK, form: settleForm{Name: s.name}}
 	if p := s.proposed(); p != nil && p.uuid == uuid { // back from the confirmation
-		form = p.form()
+		if p.settlement != nil {
+			page.form = p.settlement.form()
+		} else {
+			page.back = backForm{Amount: typed(c.language(r), p.order.Amount)}
+		}
 	}
-	c.showPayment(w, r, s, uuid, paymentPage{status: http.StatusOK, form: form})
+	c.showPayment(w, r, s, uuid, page)
 }
 
 // paymentPage is how a payment's page is to be shown.
 type paymentPage struct {
 	status  int
-	problem string
+	problem template.HTML
 	form    settleForm
+	back    backForm
 }
 
 func (c *Counter) showPayment(w http.ResponseWriter, r *http.Request, s *session, uuid string, page paymentPage) {
@@ -55,37 +68,78 @@ func (c *Counter) showPayment(w http.ResponseWriter, r *http.Request, s *session
 		c.unreadable(w, r, s, err)
 		return
 	case !ok:
-		c.problem(w, r, s, http.StatusNotFound, "There is no payment with this number.")
+		c.problem(w, r, s, http.StatusNotFound, c.language(r).HTML("There is no payment with this number."))
 		return
 	}
-	story, err := c.book.Story(r.Context(), uuid)
-	var receipts []terminal.Receipt
-	if err == nil {
-		receipts, err = c.book.Receipts(r.Context(), uuid)
-	}
-	if err != nil {
+	l := c.language(r)
+	v := viewPayment(l, p)
+	if err := c.readPayment(r.Context(), l, &v); err != nil {
 		c.unreadable(w, r, s, err)
 		return
 	}
-	v := viewPayment(p)
-	for _, step := range story {
-		v.Story = append(v.Story, storyLine{Step: step, Words: step.Event.Words(), After: stepState(step.State)})
-	}
-	for i, one := range receipts {
-		v.Receipts = append(v.Receipts, viewReceipt(uuid, i+1, one))
-	}
-	f := c.frame(r, s, "Payment of "+p.Amount.String(), &v)
+	f := c.frame(r, s, kindTitle(l, p), &v)
 	f.Section, f.Live, f.Refresh, f.Problem = "payments", "/payment?"+query("uuid", uuid), 10, page.problem
+	if r.Method != http.MethodGet {
+		f.Back = f.Live
+	}
+	v.Back.fill(l, page.back, s)
 	if p.State.NotKnown() {
-		v.Settle, f.Refresh = &page.form, 0 // a page that loads itself would lose what is typed
+		v.Settle = &page.form
+	}
+	if v.Settle != nil || v.Back.Form != nil {
+		f.Refresh = 0 // a page that loads itself would lose what is typed
 	}
 	c.render(w, page.status, "payment", f)
 }
 
+// readPayment fills in what else the journal and the terminal have of a payment.
+func (c *Counter) readPayment(ctx context.Context, l *language.Language, v *paymentView) error {
+	story, err := c.book.Story(ctx, v.UUID)
+	if err != nil {
+		return err
+	}
+	receipts, err := c.book.Receipts(ctx, v.UUID)
+	if err != nil {
+		return err
+	}
+	for _, step := range story {
+		v.Story = append(v.Story, storyLine{Step: step, After: stepState(l, step.State)})
+	}
+	for i, one := range receipts {
+		v.Receipts = append(v.Receipts, viewReceipt(l, v.UUID, i+1, one))
+	}
+	at, _ := c.terminal(v.Terminal)
+	if at.Payment != nil && at.Payment.UUID == v.UUID && v.State.InFlight() {
+		v.Progress = at.Progress
+	}
+	if v.Kind != bridge.Sale || !v.Final() {
+		return nil
+	}
+	returns, err := c.book.Returns(ctx, v.UUID)
+	if err != nil {
+		return err
+	}
+	for _, p := range returns {
+		v.Returns = append(v.Returns, line(l, p, 0))
+	}
+	v.Back = backOf(v.Payment, returns, at)
+	return nil
+}
+
+// terminal is the terminal with a name.
+func (c *Counter) terminal(name string) (bridge.TerminalStatus, bool) {
+	for _, t := range c.desk.Terminals() {
+		if t.Name == name {
+			return t, true
+		}
+	}
+	return bridge.TerminalStatus{}, false
+}
+
 // viewPayment picks what is known of a payment: what a person read from the receipt, else what the terminal
 // said last.
-func viewPayment(p bridge.Payment) paymentView {
-	v := paymentView{paymentLine: line(p, 0)}
+func viewPayment(l *language.Language, p bridge.Payment) paymentView {
+	v := paymentView{paymentLine: line(l, p, 0)}
 	result := p.Result
 	if result == nil {
 		result = p.Seen
@@ -96,12 +150,13 @@ func viewPayment(p bridge.Payment) paymentView {
 			v.Card += " …" + n[max(0, len(n)-4):]
 		}
 		if got := result.Captured(p.Amount); got != p.Amount {
-			v.Booked = got.String()
+			v.Booked = &got
 		}
 	}
 	if p.Person != nil {
 		v.AuthCode, v.TxnRef = p.Person.AuthCode, p.Person.TxnRef
 	}
+	v.Words = settleWordsOf(l, p, v.Booked)
 	return v
 }
 
@@ -112,7 +167,7 @@ func (c *Counter) askAgain(w http.ResponseWriter, r *http.Request, s *session) {
 	uuid := r.PostForm.Get("uuid")
 	if err := c.desk.AskAgain(r.Context(), uuid); err != nil {
 		c.showPayment(w, r, s, uuid, paymentPage{
-			status: http.StatusConflict, problem: "The terminal was not asked. " + sentence(err), form: settleForm{Name: s.name},
+			status: http.StatusConflict, problem: c.language(r).HTML("The terminal was not asked. {why}", "why", said(c.language(r), err)), form: settleForm{Name: s.name},
 		})
 		return
 	}

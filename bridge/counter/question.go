@@ -1,9 +1,11 @@
 package counter
 
 import (
+	"html/template"
 	"net/http"
 
 	"tillbridge/bridge"
+	"tillbridge/bridge/counter/language"
 	"tillbridge/terminal"
 )
 
@@ -30,13 +32,14 @@ func (c *Counter) questionPage(w http.ResponseWriter, r *http.Request, s *sessio
 	c.showQuestion(w, r, s, r.URL.Query().Get("terminal"), http.StatusOK, "", answerForm{})
 }
 
-func (c *Counter) showQuestion(w http.ResponseWriter, r *http.Request, s *session, name string, status int, problem string, form answerForm) {
+func (c *Counter) showQuestion(w http.ResponseWriter, r *http.Request, s *session, name string, status int, problem template.HTML, form answerForm) {
 	for _, t := range c.desk.Terminals() {
 		if t.Name != name || t.Payment == nil || !t.Payment.State.InFlight() {
 			continue
 		}
-		f := c.frame(r, s, "What did the terminal print?", questionView{Terminal: name, Payment: *t.Payment, Question: t.Question, answerForm: form})
+		f := c.frame(r, s, c.language(r).Text("What did the terminal print?"), questionView{Terminal: name, Payment: *t.Payment, Question: t.Question, answerForm: form})
 		f.Section, f.Problem, f.Live = "now", problem, "/terminal/question?"+query("terminal", name)
+		f.Back = f.Live
 		if t.Question == nil { // a page that loads itself would lose what is typed
 			f.Refresh = 2
 		}
@@ -59,8 +62,9 @@ func (c *Counter) answer(w http.ResponseWriter, r *http.Request, s *session) {
 	form := answerForm{
 		Choice: r.PostForm.Get("choice"), AuthCode: tidy(r.PostForm.Get("auth_code")), TxnRef: tidy(r.PostForm.Get("txn_ref")),
 	}
-	if !form.check() {
-		c.showQuestion(w, r, s, name, http.StatusUnprocessableEntity, "Nothing was taken yet: look at the form again.", form)
+	l := c.language(r)
+	if !form.check(l) {
+		c.showQuestion(w, r, s, name, http.StatusUnprocessableEntity, l.HTML("Nothing was taken yet: look at the form again."), form)
 		return
 	}
 	a := terminal.Answer{Name: s.name}
@@ -71,7 +75,7 @@ func (c *Counter) answer(w http.ResponseWriter, r *http.Request, s *session) {
 		a.Outcome = terminal.Declined
 	}
 	if err := c.desk.Answer(name, r.PostForm.Get("question"), a); err != nil {
-		c.showQuestion(w, r, s, name, http.StatusConflict, "What you typed was not taken. "+sentence(err), answerForm{})
+		c.showQuestion(w, r, s, name, http.StatusConflict, l.HTML("What you typed was not taken. {why}", "why", said(l, err)), answerForm{})
 		return
 	}
 	c.log.Info("a person said what the terminal printed", "terminal", name, "outcome", a.Outcome.String(), "name", s.name)
@@ -79,16 +83,16 @@ func (c *Counter) answer(w http.ResponseWriter, r *http.Request, s *session) {
 }
 
 // check fills in what is wrong; true when nothing is.
-func (f *answerForm) check() bool {
+func (f *answerForm) check(l *language.Language) bool {
 	switch {
 	case f.Choice != choiceCharged && f.Choice != choiceNotCharged && f.Choice != choiceUnsure:
-		f.ChoiceError = "Choose one of the three."
+		f.ChoiceError = l.Text("Choose one of the three.")
 	case f.Choice == choiceCharged && f.AuthCode == "" && f.TxnRef == "":
-		f.CodeError = "Copy the authorisation code or the reference from the printout."
+		f.CodeError = l.Text("Copy the authorisation code or the reference from the printout.")
 	case len(f.AuthCode) > maxAuthCode || len(f.TxnRef) > maxTxnRef:
-		f.CodeError = "This is longer than any code on a printout."
+		f.CodeError = l.Text("This is longer than any code on a printout.")
 	case f.Choice != choiceCharged && f.AuthCode+f.TxnRef != "":
-		f.ChoiceError = "A code belongs to a payment that was made. Take it away, or choose that the card was charged."
+		f.ChoiceError = l.Text("A code belongs to a payment that was made. Take it away, or choose that the card was charged.")
 	}
 	return f.ChoiceError+f.CodeError == ""
 }

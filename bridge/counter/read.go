@@ -28,7 +28,7 @@ const (
 	apiMost = 1000 // at most
 )
 
-// apiReader serves a program that shows the API's token, or the counter screen's password. What it serves only reads.
+// apiReader serves a program that shows the API's token, or a password of the counter screen. What it serves only reads.
 func (c *Counter) apiReader(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		kind, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
@@ -39,7 +39,7 @@ func (c *Counter) apiReader(next http.HandlerFunc) http.HandlerFunc {
 			return
 		}
 		got := c.try(r.Context(), r, "token for the API", func() bool { return c.isToken(strings.TrimSpace(token)) })
-		if apiVerdict(w, got, `Bearer realm="tillbridge API"`, "This is not the token of the API. It stands in the file api-token beside the journal.") {
+		if c.apiVerdict(w, got, `Bearer realm="tillbridge API"`, "This is not the token of the API. It stands in the file api-token beside the journal.") {
 			next(w, r)
 		}
 	}
@@ -105,7 +105,7 @@ func alarmsOf(list []Alarm) []alarmFacts {
 }
 
 func (c *Counter) apiStatus(w http.ResponseWriter, r *http.Request) {
-	v := c.look(r.Context())
+	v := c.look(r.Context(), c.languages.English())
 	s := statusFacts{
 		Version: c.config.Version, Well: v.Well, SettingsError: c.config.SettingsError, JournalError: v.Unread,
 		NotKnown: []bridge.Facts{}, Alarms: alarmsOf(v.Alarms), Undelivered: v.Owed, Terminals: []lineFacts{},
@@ -197,6 +197,14 @@ func apiFilter(raw string) (Filter, error) {
 				}
 				f.States = append(f.States, s)
 			}
+		case "kind":
+			for _, word := range values {
+				var k bridge.Kind
+				if k, err = bridge.ParseKind(word); err != nil {
+					break
+				}
+				f.Kinds = append(f.Kinds, k)
+			}
 		case "from":
 			f.From, err = apiTime(v)
 		case "to":
@@ -210,9 +218,9 @@ func apiFilter(raw string) (Filter, error) {
 				err = fmt.Errorf("%q is none that next gave", clip(v))
 			}
 		default:
-			err = fmt.Errorf("there is no such parameter; there are q, state, terminal, from, to, limit and before")
+			err = fmt.Errorf("there is no such parameter; there are q, state, kind, terminal, from, to, limit and before")
 		}
-		if err == nil && len(values) > 1 && name != "state" {
+		if err == nil && len(values) > 1 && name != "state" && name != "kind" {
 			err = fmt.Errorf("it comes twice")
 		}
 		if err != nil {

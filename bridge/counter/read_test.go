@@ -30,7 +30,7 @@ const apiToken = "the-token-of-the-API"
 func newShop(t *testing.T) (*world, *browser) {
 	t.Helper()
 	w, b := newScreen(t, Config{
-		Password: password, Token: apiToken, Version: "1.2.3",
+		Token: apiToken, Version: "1.2.3",
 		Health: func() []health.Terminal {
 			return []health.Terminal{{
 				Name: "counter", Driver: "ZVT", Line: "usb", State: health.Paying, Text: "Insert card.", Since: time.Now(), LastError: "It was silent.", LastErrorAt: time.Now(),

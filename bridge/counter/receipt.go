@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"tillbridge/bridge/counter/language"
 	"tillbridge/terminal"
 )
 
@@ -15,8 +16,18 @@ type paper struct {
 	Chosen     bool
 }
 
-func papers() []paper {
-	return []paper{{Key: "w80", Label: "80 mm"}, {Key: "w58", Label: "58 mm"}, {Key: "a4", Label: "A4"}}
+// papers are all papers, with the address of each, and the one that is asked for: the first where none is, none where there is no
+// such paper.
+func papers(asked string, address func(paper string) string) (all []paper, chosen string) {
+	all = []paper{{Key: "w80", Label: "80 mm"}, {Key: "w58", Label: "58 mm"}, {Key: "a4", Label: "A4"}}
+	for i := range all {
+		one := &all[i]
+		one.Address = address(one.Key)
+		if one.Chosen = one.Key == asked || asked == "" && i == 0; one.Chosen {
+			chosen = one.Key
+		}
+	}
+	return all, chosen
 }
 
 // printView is a receipt alone.
@@ -28,8 +39,8 @@ type printView struct {
 }
 
 // viewReceipt is a payment's n-th receipt, from 1.
-func viewReceipt(uuid string, n int, r terminal.Receipt) receiptView {
-	return receiptView{Title: receiptTitle(r), Lines: r.Lines, Address: receiptAddress(uuid, n, "")}
+func viewReceipt(l *language.Language, uuid string, n int, r terminal.Receipt) receiptView {
+	return receiptView{Title: receiptTitle(l, r), Lines: r.Lines, Address: receiptAddress(uuid, n, "")}
 }
 
 func receiptAddress(uuid string, n int, paper string) string {
@@ -55,19 +66,14 @@ func (c *Counter) receipt(w http.ResponseWriter, r *http.Request, s *session) {
 	}
 	n, err := strconv.Atoi(q.Get("n"))
 	if !ok || err != nil || n < 1 || n > len(all) {
-		c.problem(w, r, s, http.StatusNotFound, "There is no such receipt.")
+		c.problem(w, r, s, http.StatusNotFound, c.language(r).HTML("There is no such receipt."))
 		return
 	}
-	v := printView{paymentLine: line(p, 0), receiptView: viewReceipt(uuid, n, all[n-1]), Papers: papers()}
-	for i := range v.Papers {
-		one := &v.Papers[i]
-		one.Address = receiptAddress(uuid, n, one.Key)
-		if one.Chosen = one.Key == q.Get("paper") || q.Get("paper") == "" && i == 0; one.Chosen {
-			v.Paper = one.Key
-		}
-	}
+	l := c.language(r)
+	v := printView{paymentLine: line(l, p, 0), receiptView: viewReceipt(l, uuid, n, all[n-1])}
+	v.Papers, v.Paper = papers(q.Get("paper"), func(paper string) string { return receiptAddress(uuid, n, paper) })
 	if v.Paper == "" {
-		c.problem(w, r, s, http.StatusNotFound, "There is no such paper.")
+		c.problem(w, r, s, http.StatusNotFound, c.language(r).HTML("There is no such paper."))
 		return
 	}
 	f := c.frame(r, s, v.Title, v)

@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"github.com/gorilla/mux"
+
+	"tillbridge/bridge/access"
+	"tillbridge/bridge/counter/language"
 )
 
 //go:embed pages/*.html
@@ -19,30 +22,23 @@ var pageFiles embed.FS
 //go:embed static/*
 var staticFiles embed.FS
 
-// parsePages reads the templates: every page with the frame around it.
-func parsePages() (map[string]*template.Template, error) {
-	base, err := template.New("base").Funcs(template.FuncMap{
-		"when":     func(t time.Time) string { return when(t, time.Now()) },
+// parsePages reads the templates of all pages, in one language.
+func parsePages(l *language.Language) (*template.Template, error) {
+	pages, err := template.New(l.Tag).Funcs(template.FuncMap{
+		"t":        l.HTML,
+		"say":      l.Say,
+		"sentence": func(s string) template.HTML { return l.Say(asSentence(s)) },
+		"quote":    l.Quote,
+		"amount":   l.Amount,
+		"when":     func(t time.Time) string { return l.Time(t, time.Now()) },
 		"stamp":    func(t time.Time) string { return t.Format(time.RFC3339) },
 		"milli":    time.Time.UnixMilli,
-		"sentence": asSentence,
-		"since":    func(t time.Time) string { return span(time.Since(t)) },
+		"since":    func(t time.Time) string { return l.Span(time.Since(t)) },
 		"indent":   func(columns int) string { return strings.Repeat(" ", min(max(columns, 0), 80)) },
 		"query":    func(name, value string) template.URL { return template.URL(query(name, value)) },
-	}).ParseFS(pageFiles, "pages/base.html", "pages/parts.html")
+	}).ParseFS(pageFiles, "pages/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("read templates: %w", err)
-	}
-	pages := map[string]*template.Template{}
-	for _, name := range []string{"sign-in", "now", "alarm", "payments", "payment", "receipt", "question", "confirm", "problem"} {
-		page, err := base.Clone()
-		if err == nil {
-			_, err = page.ParseFS(pageFiles, "pages/"+name+".html")
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read template %s: %w", name, err)
-		}
-		pages[name] = page
 	}
 	return pages, nil
 }
@@ -53,14 +49,22 @@ func query(name, value string) string { return url.Values{name: {value}}.Encode(
 // frame is what stands around every page, and the page's own part in View.
 type frame struct {
 	Title   string
-	Clerk   string // empty while nobody is signed in
+	Clerk   string // the name of who is signed in; empty while nobody is
+	Role    string // theirs, in a word
+	Owner   bool   // they are the owner
 	Section string // the entry of the navigation that is marked
 	Live    string // the address that gives this page again; empty for a page that does not change by itself
 	Refresh int    // seconds after which a browser without JavaScript loads Live again; 0 for never
 	Now     time.Time
-	Done    string // what was just done
-	Problem string // what could not be done
+	Done    string        // what was just done
+	Problem template.HTML // what could not be done
 	View    any
+
+	Language  *language.Language
+	Languages []*language.Language // that can be chosen
+	Back      string               // the path of this page, after another language was chosen
+
+	Made bool // the owner is signed in with the password that the bridge made
 
 	Exposed, Warnings      []string
 	SettingsError, Version string
@@ -68,11 +72,16 @@ type frame struct {
 
 func (c *Counter) frame(r *http.Request, s *session, title string, view any) frame {
 	f := frame{
-		Title: title, Now: time.Now(), Done: doneWords(r.URL.Query().Get("done")), View: view,
+		Title: title, Now: time.Now(), View: view, Language: c.language(r), Languages: c.languages.All(), Back: "/",
 		Exposed: c.config.Exposed, Warnings: c.config.Warnings, SettingsError: c.config.SettingsError, Version: c.config.Version,
 	}
+	f.Done = doneWords(f.Language, r.URL.Query().Get("done"))
 	if s != nil {
-		f.Clerk = s.name
+		f.Clerk, f.Role, f.Owner = s.name, roleName(f.Language, s.role), s.isOwner()
+		f.Made = f.Owner && c.config.Access.Plain(access.Owner)
+	}
+	if r.Method == http.MethodGet {
+		f.Back = r.URL.RequestURI()
 	}
 	return f
 }
@@ -80,12 +89,13 @@ func (c *Counter) frame(r *http.Request, s *session, title string, view any) fra
 // render writes a page, whole or not at all.
 func (c *Counter) render(w http.ResponseWriter, status int, page string, f frame) {
 	var b bytes.Buffer
-	if err := c.pages[page].ExecuteTemplate(&b, "base", f); err != nil {
+	if err := c.pages[f.Language.Tag].ExecuteTemplate(&b, page, f); err != nil {
 		c.log.Error("make page", "page", page, "error", err)
-		http.Error(w, "The page could not be made; the bridge's log says why.", http.StatusInternalServerError)
+		http.Error(w, f.Language.Text("The page could not be made; the bridge's log says why."), http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Language", f.Language.Tag)
 	w.WriteHeader(status)
 	if _, err := b.WriteTo(w); err != nil {
 		c.log.Debug("send page", "page", page, "error", err)
@@ -93,8 +103,8 @@ func (c *Counter) render(w http.ResponseWriter, status int, page string, f frame
 }
 
 // problem answers with a page that says what is wrong and nothing else.
-func (c *Counter) problem(w http.ResponseWriter, r *http.Request, s *session, status int, sentence string) {
-	f := c.frame(r, s, http.StatusText(status), nil)
+func (c *Counter) problem(w http.ResponseWriter, r *http.Request, s *session, status int, sentence template.HTML) {
+	f := c.frame(r, s, c.language(r).Text("That did not work"), nil)
 	f.Problem = sentence
 	c.render(w, status, "problem", f)
 }
@@ -102,7 +112,7 @@ func (c *Counter) problem(w http.ResponseWriter, r *http.Request, s *session, st
 // unreadable answers when the book could not be read.
 func (c *Counter) unreadable(w http.ResponseWriter, r *http.Request, s *session, err error) {
 	c.log.Error("read for the counter screen", "error", err)
-	c.problem(w, r, s, http.StatusServiceUnavailable, "The journal could not be read: "+sentence(err)+" Load the page again in a moment.")
+	c.problem(w, r, s, http.StatusServiceUnavailable, c.language(r).HTML("The journal could not be read: {why} Load the page again in a moment.", "why", said(c.language(r), err)))
 }
 
 // serveStatic serves the style sheet, the script and the icon. The types are named here: what the system's

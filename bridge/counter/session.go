@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"tillbridge/bridge/access"
 )
 
 const (
@@ -15,40 +17,22 @@ const (
 	sessionLimit  = 64
 )
 
-// session is somebody who signed in. Its name and end never change.
+// session is somebody who signed in. Its name, role and end never change.
 type session struct {
 	name string
+	role access.Role
 	ends time.Time
 
 	mu       sync.Mutex
 	proposal *proposal
+
+	// acting is held while a return is ordered, so that the second of two clicks waits for what became of the first.
+	acting  chan struct{}
+	ordered ordered
 }
 
-// propose keeps the settlement that was shown for confirmation, in place of any earlier one.
-func (s *session) propose(p *proposal) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.proposal = p
-}
-
-// proposed is the settlement that waits for its confirmation; nil when there is none.
-func (s *session) proposed() *proposal {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.proposal
-}
-
-// take gives out the proposal with a token, once.
-func (s *session) take(token string, now time.Time) *proposal {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p := s.proposal
-	if p == nil || p.token != token || now.After(p.ends) {
-		return nil
-	}
-	s.proposal = nil
-	return p
-}
+// ordered is the last return that a session ordered, by the token of its proposal.
+type ordered struct{ token, uuid string }
 
 // sessions are all who are signed in, by the digest of their token: what is looked up tells nothing about
 // the tokens, however long it takes.
@@ -58,9 +42,9 @@ type sessions struct {
 }
 
 // begin makes a session and its token. Where there are too many, the one that ends first gives way.
-func (all *sessions) begin(name string, now time.Time) (token string, s *session) {
+func (all *sessions) begin(name string, role access.Role, now time.Time) (token string, s *session) {
 	token = newToken()
-	s = &session{name: name, ends: now.Add(sessionLife)}
+	s = &session{name: name, role: role, ends: now.Add(sessionLife), acting: make(chan struct{}, 1)}
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	for len(all.byDigest) >= sessionLimit {
@@ -100,6 +84,17 @@ func (all *sessions) end(s *session) {
 	defer all.mu.Unlock()
 	for digest, other := range all.byDigest {
 		if other == s {
+			delete(all.byDigest, digest)
+		}
+	}
+}
+
+// endOthers signs out everybody of a role but one session.
+func (all *sessions) endOthers(role access.Role, but *session) {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	for digest, other := range all.byDigest {
+		if other.role == role && other != but {
 			delete(all.byDigest, digest)
 		}
 	}

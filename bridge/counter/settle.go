@@ -1,15 +1,14 @@
 package counter
 
 import (
+	"html/template"
 	"net/http"
 	"time"
 
 	"tillbridge/bridge"
+	"tillbridge/bridge/counter/language"
 	"tillbridge/terminal"
 )
-
-// proposalLife is how long a settlement waits for its confirmation.
-const proposalLife = 10 * time.Minute
 
 // The two choices as the forms send them.
 const (
@@ -22,20 +21,17 @@ type settleForm struct {
 	Choice, Name, Evidence, AuthCode, TxnRef string
 
 	ChoiceError, NameError, EvidenceError, CodeError string
-	Error                                            string // about the whole
+	Error                                            template.HTML // about the whole
 }
 
-// proposal is a settlement that waits for its confirmation.
-type proposal struct {
-	token    string
-	uuid     string
+// settlement is a person's word on a payment that waits for its confirmation.
+type settlement struct {
 	approved bool
 	who      bridge.Person
 	entries  int // how much had happened to the payment when it was shown
-	ends     time.Time
 }
 
-func (p *proposal) form() settleForm {
+func (p *settlement) form() settleForm {
 	f := settleForm{
 		Choice: choiceNotCharged, Name: p.who.Name, Evidence: p.who.Evidence, AuthCode: p.who.AuthCode, TxnRef: p.who.TxnRef,
 	}
@@ -47,7 +43,8 @@ func (p *proposal) form() settleForm {
 
 // confirmView is what the clerk is asked to confirm.
 type confirmView struct {
-	bridge.Payment
+	paymentLine
+	confirmWords
 	Token    string
 	Approved bool
 	Who      bridge.Person
@@ -71,17 +68,17 @@ func (c *Counter) settle(w http.ResponseWriter, r *http.Request, s *session) {
 		c.unreadable(w, r, s, err)
 		return
 	}
-	if !ok || !f.check(p) { // that there is no payment is for the page to say
+	l := c.language(r)
+	if !ok || !f.check(l, p) { // that there is no payment is for the page to say
 		c.showPayment(w, r, s, uuid, paymentPage{status: http.StatusUnprocessableEntity, problem: f.Error, form: f})
 		return
 	}
-	next := &proposal{
-		token: newToken(), uuid: uuid, approved: f.Choice == choiceCharged, who: f.person(),
-		entries: p.Entries, ends: time.Now().Add(proposalLife),
-	}
-	s.propose(next)
-	page := c.frame(r, s, "Settle: are you sure?", confirmView{Payment: p, Token: next.token, Approved: next.approved, Who: next.who})
-	page.Section = "payments"
+	next := settlement{approved: f.Choice == choiceCharged, who: f.person(), entries: p.Entries}
+	page := c.frame(r, s, l.Text("Settle: are you sure?"), confirmView{
+		paymentLine: line(l, p, 0), confirmWords: confirmWordsOf(l, p, next.approved, next.who.Name),
+		Token: s.propose(proposal{uuid: uuid, settlement: &next}), Approved: next.approved, Who: next.who,
+	})
+	page.Section, page.Back = "payments", "/payment?"+query("uuid", uuid)
 	c.render(w, http.StatusOK, "confirm", page)
 }
 
@@ -95,30 +92,33 @@ func (f settleForm) person() bridge.Person {
 
 // check fills in what is wrong; true when nothing is. The core has the last word, as it has when the payment
 // is settled.
-func (f *settleForm) check(p bridge.Payment) bool {
-	f.NameError = nameError(f.Name)
+func (f *settleForm) check(l *language.Language, p bridge.Payment) bool {
+	f.NameError = nameError(l, f.Name)
 	switch {
 	case f.Evidence == "":
-		f.EvidenceError = "Say how you know: it is what the shop has to go by later."
+		f.EvidenceError = l.Text("Say how you know: it is what the shop has to go by later.")
 	case len(f.Evidence) > maxEvidence:
-		f.EvidenceError = "This is too long. A sentence or two will do."
+		f.EvidenceError = l.Text("This is too long. A sentence or two will do.")
 	}
 	switch {
 	case f.Choice != choiceCharged && f.Choice != choiceNotCharged:
-		f.ChoiceError = "Choose one of the two."
+		f.ChoiceError = l.Text("Choose one of the two.")
 	case f.Choice == choiceCharged && f.AuthCode == "" && f.TxnRef == "":
-		f.CodeError = "A charge leaves a receipt: copy the authorisation code or the reference from it."
+		f.CodeError = l.Text("A charge leaves a receipt: copy the authorisation code or the reference from it.")
+		if p.Kind != bridge.Sale {
+			f.CodeError = l.Text("What goes back leaves a receipt: copy the authorisation code or the reference from it.")
+		}
 	case len(f.AuthCode) > maxAuthCode || len(f.TxnRef) > maxTxnRef:
-		f.CodeError = "This is longer than any code on a receipt."
+		f.CodeError = l.Text("This is longer than any code on a receipt.")
 	}
 	if f.NameError+f.EvidenceError+f.ChoiceError+f.CodeError != "" {
-		f.Error = "Nothing was settled yet: look at the form again."
+		f.Error = l.HTML("Nothing was settled yet: look at the form again.")
 		return false
 	}
 	who := f.person()
 	_, err := bridge.Step(p, bridge.Event{Kind: bridge.Resolve, At: time.Now(), Person: &who, Outcome: outcome(f.Choice == choiceCharged)})
 	if why, refused := refusal(err); refused {
-		f.Error = "Nothing was settled. " + why
+		f.Error = l.HTML("Nothing was settled. {why}", "why", l.Say(why))
 		return false
 	}
 	return true
@@ -137,15 +137,16 @@ func (c *Counter) confirm(w http.ResponseWriter, r *http.Request, s *session) {
 		return
 	}
 	uuid := r.PostForm.Get("uuid")
-	again := func(status int, f settleForm, problem string) {
+	l := c.language(r)
+	again := func(status int, f settleForm, problem template.HTML) {
 		c.showPayment(w, r, s, uuid, paymentPage{status: status, problem: problem, form: f})
 	}
-	agreed := s.take(r.PostForm.Get("token"), time.Now())
-	if agreed == nil || agreed.uuid != uuid {
-		again(http.StatusConflict, settleForm{Name: s.name},
-			"Nothing more was done: this confirmation was used already, was replaced by a later one, or is too old. The payment stands as shown here.")
+	taken := s.take(r.PostForm.Get("token"), time.Now())
+	if taken == nil || taken.settlement == nil || taken.uuid != uuid {
+		again(http.StatusConflict, settleForm{Name: s.name}, usedWords(l))
 		return
 	}
+	agreed := taken.settlement
 	p, ok, err := c.book.Payment(r.Context(), uuid)
 	switch {
 	case err != nil:
@@ -153,20 +154,29 @@ func (c *Counter) confirm(w http.ResponseWriter, r *http.Request, s *session) {
 		return
 	case ok && p.Entries != agreed.entries:
 		again(http.StatusConflict, agreed.form(),
-			"Nothing was settled: something new was learnt about the payment in the meantime. Read it, then confirm again if it still needs you.")
+			l.HTML("Nothing was settled: something new was learnt about the payment in the meantime. Read it, then confirm again if it still needs you."))
 		return
 	}
 	err = c.desk.Resolve(r.Context(), uuid, agreed.approved, agreed.who)
 	if why, refused := refusal(err); refused {
-		again(http.StatusUnprocessableEntity, agreed.form(), "Nothing was settled. "+why)
+		again(http.StatusUnprocessableEntity, agreed.form(), l.HTML("Nothing was settled. {why}", "why", l.Say(why)))
 		return
 	}
 	if err != nil {
 		c.log.Error("settle a payment at the counter screen", "uuid", uuid, "name", agreed.who.Name, "error", err)
 		again(http.StatusInternalServerError, agreed.form(),
-			"It is not certain that this was recorded: "+sentence(err)+" Look at the story of the payment below before you try again.")
+			l.HTML("It is not certain that this was recorded: {why} Look at the story of the payment below before you try again.", "why", said(l, err)))
 		return
 	}
 	c.log.Info("payment settled at the counter screen", "uuid", uuid, "approved", agreed.approved, "name", agreed.who.Name)
-	http.Redirect(w, r, "/payment?"+query("uuid", uuid)+"&done=settled", http.StatusSeeOther)
+	done := "settled"
+	if p.Kind != bridge.Sale {
+		done = "settled-return" // of which MGR is told nothing
+	}
+	http.Redirect(w, r, "/payment?"+query("uuid", uuid)+"&done="+done, http.StatusSeeOther)
+}
+
+// usedWords say that a token is good for nothing any more.
+func usedWords(l *language.Language) template.HTML {
+	return l.HTML("Nothing more was done: this confirmation was used already, was replaced by a later one, or is too old. The payment stands as shown here.")
 }

@@ -4,9 +4,11 @@ import (
 	"math"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
+
+	"tillbridge/bridge/access"
+	"tillbridge/bridge/counter/language"
 )
 
 // signInView is what the sign-in page shows.
@@ -15,39 +17,46 @@ type signInView struct {
 }
 
 func (c *Counter) signInPage(w http.ResponseWriter, r *http.Request) {
-	c.showSignIn(w, r, http.StatusOK, signInView{Next: localPath(r.URL.Query().Get("next"))})
+	v := signInView{Next: localPath(r.URL.Query().Get("next"))}
+	if s := c.sessions.find(r); s != nil { // a clerk who signs in as the owner
+		v.Name = s.name
+	}
+	c.showSignIn(w, r, http.StatusOK, v)
 }
 
 func (c *Counter) showSignIn(w http.ResponseWriter, r *http.Request, status int, v signInView) {
-	c.render(w, status, "sign-in", c.frame(r, nil, "Sign in", v))
+	f := c.frame(r, nil, c.language(r).Text("Sign in"), v)
+	if r.Method != http.MethodGet {
+		f.Back = "/sign-in?" + query("next", v.Next)
+	}
+	c.render(w, status, "sign-in", f)
 }
 
 func (c *Counter) signIn(w http.ResponseWriter, r *http.Request) {
 	if !c.form(w, r, nil) {
 		return
 	}
+	l := c.language(r)
 	v := signInView{Name: tidy(r.PostForm.Get("name")), Next: localPath(r.PostForm.Get("next"))}
-	if v.Error = nameError(v.Name); v.Error != "" {
+	if v.Error = nameError(l, v.Name); v.Error != "" {
 		c.showSignIn(w, r, http.StatusUnprocessableEntity, v)
 		return
 	}
-	switch got := c.tryPassword(r, r.PostForm.Get("password")); {
-	case got.wait > 0:
-		v.Error = "Too many wrong passwords. Wait " + span(roundUp(got.wait)) + ", then try again."
-		w.Header().Set("Retry-After", strconv.Itoa(int(roundUp(got.wait)/time.Second)))
-		c.showSignIn(w, r, http.StatusTooManyRequests, v)
-	case !got.right:
-		v.Error = "This is not the password of the counter screen."
-		c.showSignIn(w, r, http.StatusUnauthorized, v)
-	default:
-		if old := c.sessions.find(r); old != nil {
-			c.sessions.end(old)
-		}
-		token, s := c.sessions.begin(v.Name, time.Now())
-		setCookie(w, r, token)
-		c.log.Info("signed in at the counter screen", "name", s.name, "source", source(r))
-		http.Redirect(w, r, v.Next, http.StatusSeeOther)
+	var token string
+	got := c.tryPassword(r, r.PostForm.Get("password"), func(role access.Role) {
+		token, _ = c.sessions.begin(v.Name, role, time.Now()) // here, so that a password that is being changed opens nothing any more
+		c.log.Info("signed in at the counter screen", "name", v.Name, "role", role.String(), "source", source(r))
+	})
+	var status int
+	if v.Error, status = passwordError(w, l, got, l.Text("This is not the password of the counter screen.")); v.Error != "" {
+		c.showSignIn(w, r, status, v)
+		return
 	}
+	if old := c.sessions.find(r); old != nil {
+		c.sessions.end(old)
+	}
+	setCookie(w, r, token)
+	http.Redirect(w, r, v.Next, http.StatusSeeOther)
 }
 
 func (c *Counter) signOut(w http.ResponseWriter, r *http.Request, s *session) {
@@ -58,12 +67,12 @@ func (c *Counter) signOut(w http.ResponseWriter, r *http.Request, s *session) {
 }
 
 // nameError says what is wrong with the name of a person; empty when it is good.
-func nameError(name string) string {
+func nameError(l *language.Language, name string) string {
 	switch {
 	case name == "":
-		return "Enter your name: it is kept with what you do."
+		return l.Text("Enter your name: it is kept with what you do.")
 	case len(name) > maxName:
-		return "The name is too long."
+		return l.Text("The name is too long.")
 	}
 	return ""
 }

@@ -11,17 +11,18 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"tillbridge/bridge/access"
 )
 
 func TestNewRefusesWhatCannotWork(t *testing.T) {
 	w := &world{t: t}
-	yes := func(string) bool { return true }
+	k := newKeys()
 	for name, make := range map[string]func() (*Counter, error){
-		"no password":   func() (*Counter, error) { return New(Config{}, w, w) },
-		"two passwords": func() (*Counter, error) { return New(Config{Password: "x", Check: yes}, w, w) },
-		"no book":       func() (*Counter, error) { return New(Config{Password: "x"}, nil, w) },
-		"no desk":       func() (*Counter, error) { return New(Config{Password: "x"}, w, nil) },
-		"empty host":    func() (*Counter, error) { return New(Config{Password: "x", Hosts: []string{""}}, w, w) },
+		"no passwords": func() (*Counter, error) { return New(Config{}, w, w) },
+		"no book":      func() (*Counter, error) { return New(Config{Access: k}, nil, w) },
+		"no desk":      func() (*Counter, error) { return New(Config{Access: k}, w, nil) },
+		"empty host":   func() (*Counter, error) { return New(Config{Access: k, Hosts: []string{""}}, w, w) },
 	} {
 		if c, err := make(); err == nil || c != nil {
 			t.Errorf("%s: was accepted", name)
@@ -68,7 +69,7 @@ func TestCookieIsSecureWithTLS(t *testing.T) {
 
 func TestSignInRefused(t *testing.T) {
 	log, said := logged()
-	_, b := newScreen(t, Config{Password: password, Log: log, SettingsError: "secret of the settings"})
+	_, b := newScreen(t, Config{Log: log, SettingsError: "secret of the settings"})
 	for name, c := range map[string]struct {
 		form   url.Values
 		status int
@@ -108,12 +109,12 @@ func TestNextStaysHere(t *testing.T) {
 
 func TestEverythingNeedsASession(t *testing.T) {
 	_, b := newWorld(t)
-	for _, path := range []string{"/", "/payments", "/payment?uuid=u", "/alarm?id=1", "/nowhere"} {
+	for _, path := range []string{"/", "/payments", "/payment?uuid=u", "/alarm?id=1", "/settings", "/passwords", "/payments/export.csv", "/payments/export.json", "/nowhere"} {
 		if r := b.get(path); r.Code != http.StatusSeeOther {
 			t.Errorf("GET %s gave %d", path, r.Code)
 		}
 	}
-	for _, path := range []string{"/sign-out", "/terminal/cancel", "/alarm/clear", "/payment/ask", "/payment/settle", "/payment/confirm", "/"} {
+	for _, path := range []string{"/sign-out", "/terminal/cancel", "/alarm/clear", "/payment/ask", "/payment/settle", "/payment/confirm", "/payment/give-back", "/payment/give-back/confirm", "/passwords", "/"} {
 		b.goes(b.post(path, url.Values{"uuid": {"u"}, "id": {"1"}}), "/sign-in")
 	}
 	if r := b.get("/events"); r.Code != http.StatusUnauthorized {
@@ -192,21 +193,21 @@ func TestSource(t *testing.T) {
 func TestPasswordsAreCheckedOneAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		inside, release := make(chan struct{}, 3), make(chan struct{})
-		_, b := newScreen(t, Config{Check: func(p string) bool {
+		w, b := newWorld(t)
+		w.keys.trial = func() {
 			inside <- struct{}{}
 			<-release
-			return p == "hashed"
-		}})
+		}
 		r := httptest.NewRequest(http.MethodPost, "/sign-in", nil)
 		got := make(chan verdict, 3)
 		for range 3 {
-			go func() { got <- b.c.tryPassword(r.WithContext(t.Context()), "hashed") }()
+			go func() { got <- b.c.tryPassword(r.WithContext(t.Context()), password, nil) }()
 		}
 		synctest.Wait() // one of them is inside
 		gone, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		given := make(chan verdict, 1)
-		go func() { given <- b.c.tryPassword(r.WithContext(gone), "hashed") }()
+		go func() { given <- b.c.tryPassword(r.WithContext(gone), password, nil) }()
 		synctest.Wait()
 		if n := len(inside); n != 1 {
 			close(release)
@@ -242,7 +243,7 @@ func TestSessionsAreBounded(t *testing.T) {
 	_, b := newWorld(t)
 	var tokens []string
 	for i := range sessionLimit + 1 {
-		token, _ := b.c.sessions.begin("Anna", time.Now().Add(time.Duration(i)*time.Second))
+		token, _ := b.c.sessions.begin("Anna", access.Clerk, time.Now().Add(time.Duration(i)*time.Second))
 		tokens = append(tokens, token)
 	}
 	if n := len(b.c.sessions.byDigest); n != sessionLimit {

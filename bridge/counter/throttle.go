@@ -4,8 +4,11 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"sync"
 	"time"
+
+	"tillbridge/bridge/access"
 )
 
 const (
@@ -88,9 +91,24 @@ func (c *Counter) try(ctx context.Context, r *http.Request, what string, check f
 	return verdict{}
 }
 
-// tryPassword checks the counter screen's password.
-func (c *Counter) tryPassword(r *http.Request, password string) verdict {
-	return c.try(r.Context(), r, "password for the counter screen", func() bool { return c.config.Check(password) })
+// tryPassword checks a password of the counter screen. Where it is somebody's, then runs before another password is looked at; nil
+// for nothing.
+func (c *Counter) tryPassword(r *http.Request, password string, then func(access.Role)) verdict {
+	return c.try(r.Context(), r, "password for the counter screen", func() bool {
+		role := c.config.Access.Role(password)
+		if role == access.Nobody {
+			return false
+		}
+		if then != nil {
+			then(role)
+		}
+		return true
+	})
+}
+
+// retryAfter tells a program how long to wait.
+func retryAfter(w http.ResponseWriter, v verdict) {
+	w.Header().Set("Retry-After", strconv.Itoa(int(roundUp(v.wait)/time.Second)))
 }
 
 // source is where a request comes from: an IPv4 address, or the network of an IPv6 one, since a single host

@@ -33,9 +33,11 @@ func (o outbox) Reported(ctx context.Context, uuid string) error { return o.desk
 // book is the journal as the counter screen reads it.
 type book struct{ journal *journal.Journal }
 
+// Payments picks the kinds from what the journal lists, which knows no choice of a kind: page by page until there are enough, or ctx
+// ends.
 func (b book) Payments(ctx context.Context, f counter.Filter) ([]counter.Row, error) {
 	list, err := b.journal.List(ctx, journal.Filter{
-		Terminal: f.Terminal, States: f.States, From: f.From, To: f.To, Text: f.Text, Limit: f.Limit, BeforeID: f.BeforeID,
+		Terminal: f.Terminal, States: f.States, Kinds: f.Kinds, From: f.From, To: f.To, Text: f.Text, Limit: f.Limit, BeforeID: f.BeforeID,
 	})
 	rows := make([]counter.Row, len(list))
 	for i, l := range list {
@@ -61,6 +63,10 @@ func (b book) Receipts(ctx context.Context, uuid string) ([]terminal.Receipt, er
 	return b.journal.Receipts(ctx, uuid)
 }
 
+func (b book) Returns(ctx context.Context, sale string) ([]bridge.Payment, error) {
+	return b.journal.Returns(ctx, sale)
+}
+
 func (b book) Alarms(ctx context.Context) ([]counter.Alarm, error) {
 	list, err := b.journal.Alarms(ctx)
 	alarms := make([]counter.Alarm, len(list))
@@ -68,6 +74,14 @@ func (b book) Alarms(ctx context.Context) ([]counter.Alarm, error) {
 		alarms[i] = counter.Alarm{ID: a.ID, At: a.At, Kind: a.Kind, Terminal: a.Terminal, UUID: a.UUID, Text: a.Text}
 	}
 	return alarms, err
+}
+
+func (b book) DayEnds(ctx context.Context, name string) ([]bridge.DayEnd, error) {
+	return b.journal.DayEnds(ctx, name)
+}
+
+func (b book) Armed(ctx context.Context, name string, from, to time.Time, limit int) ([]bridge.Payment, error) {
+	return b.journal.Armed(ctx, name, from, to, limit)
 }
 
 func (b book) Owed(ctx context.Context) (int, error) { return b.journal.Owed(ctx) }
@@ -95,6 +109,13 @@ func (a acts) Resolve(ctx context.Context, uuid string, approved bool, who bridg
 	return a.desk.Resolve(ctx, uuid, approved, who)
 }
 
+func (a acts) Return(ctx context.Context, o bridge.Order) error {
+	if a.desk == nil {
+		return errNoSettings
+	}
+	return a.desk.Return(ctx, o)
+}
+
 func (a acts) AskAgain(ctx context.Context, uuid string) error {
 	if a.desk == nil {
 		return errNoSettings
@@ -107,6 +128,13 @@ func (a acts) Cancel(name string) error {
 		return errNoSettings
 	}
 	return a.desk.Cancel(name)
+}
+
+func (a acts) EndDay(ctx context.Context, name, who string) error {
+	if a.desk == nil {
+		return errNoSettings
+	}
+	return a.desk.EndDay(ctx, name, who)
 }
 
 func (a acts) Answer(name, id string, answer terminal.Answer) error {

@@ -22,6 +22,7 @@ type Options struct {
 	Log        *slog.Logger
 	Level      *slog.LevelVar // set to the level of the settings; nil where the log has a fixed one
 	Version    string
+	LogFile    string // where the log is written, for the owner to find it; empty where the system keeps it
 	// Reload asks for the settings to be read again; nil for never. With a file that is wrong the daemon goes on
 	// as it was. A good one is taken once no terminal is in a payment.
 	Reload <-chan struct{}

@@ -18,6 +18,7 @@ import (
 	"tillbridge/bridge/config"
 	"tillbridge/bridge/counter"
 	"tillbridge/bridge/health"
+	"tillbridge/bridge/herald"
 	"tillbridge/bridge/journal"
 	"tillbridge/bridge/notify"
 	"tillbridge/bridge/till"
@@ -36,6 +37,9 @@ type house struct {
 	notifier *notify.Notifier
 	door     *webhook.Door
 	counter  *counter.Counter
+	herald   *herald.Herald // nil where nobody is to be told of alarms
+	clock    *clockWatch
+	wrong    *passcodeWatch
 	tls      *tls.Config
 	wires    map[string]*wire // by terminal
 	local    *health.Door     // for the tools on this computer
@@ -84,15 +88,17 @@ func (h *house) build(ctx context.Context) (err error) {
 // buildMoneyPath makes till, notifier and door.
 func (h *house) buildMoneyPath() (err error) {
 	m := h.settings.MGR
+	alarms := alarmKeeper{journal: h.journal, log: h.o.Log, changed: h.changed}
+	h.clock, h.wrong = &clockWatch{alarmKeeper: alarms}, newPasscodeWatch(alarms)
 	c := till.Config{QueueLimit: h.settings.QueueLimit, Log: h.o.Log, Hooks: till.Hooks{
 		Notify: func() { h.notifier.Kick() }, Decided: func(n bridge.Notice) { h.notifier.Deliver(n) }, Changed: h.changed, Alarm: h.changed,
 	}}
 	d := webhook.Config{
 		Passcode: m.Passcode.Reveal(), Origins: m.AllowedOrigins, Hosts: h.settings.AllowedHosts,
-		Terminals: map[string]webhook.Terminal{}, Log: h.o.Log,
+		Terminals: map[string]webhook.Terminal{}, Log: h.o.Log, Wrong: h.wrong.wrong,
 	}
 	n := notify.Config{URL: m.NotifyURL, Passcode: m.Passcode.Reveal(), Log: h.o.Log, Hooks: notify.Hooks{
-		Refused: h.noticeRefused, Delivered: h.noticeDelivered,
+		Refused: h.noticeRefused, Delivered: h.noticeDelivered, Clock: h.clock.told,
 	}}
 	if m.BasicAuth != nil {
 		d.Basic = &webhook.BasicAuth{Username: m.BasicAuth.Username, Password: m.BasicAuth.Password.Reveal()}
@@ -111,6 +117,7 @@ func (h *house) buildMoneyPath() (err error) {
 	if h.notifier, err = notify.New(n, outbox{h.journal, h.desk}); err != nil {
 		return err
 	}
+	h.herald = h.newHerald()
 	h.door, err = webhook.New(d, h.desk)
 	return err
 }
@@ -126,12 +133,8 @@ func (h *house) terminal(t config.Terminal) (till.Terminal, error) {
 		i := &identity{journal: h.journal, name: t.Name, changed: h.changed}
 		w := newWire(t.Name, d, c.Kind(), h.o.Trace, i)
 		h.wires[t.Name] = w
-		var schedule *till.Schedule
-		if t.DayEnd != nil {
-			schedule = &till.Schedule{Hour: t.DayEnd.Hour, Minute: t.DayEnd.Minute}
-		}
 		return till.Terminal{
-			Schedule: schedule,
+			ClosesAt: t.DayEnd,
 			Name:     t.Name, Driver: w.driver(d.With(t.Options)), Options: t.Options, Currency: t.Currency, MaxMinor: t.MaxAmount.Minor,
 			Line: c.String(), Link: c.Kind(), Dial: w.dial(opener.Open), Watch: opener.Watch, Identify: i.check,
 		}, nil
@@ -155,8 +158,11 @@ func (h *house) buildCounter() error {
 	}
 	h.local = health.NewDoor(h.facts, h.traces)
 	c := counter.Config{
-		Check: func(password string) bool { return passwords.Role(password) != access.Nobody }, Token: token, Hosts: s.AllowedHosts, SettingsError: h.trouble, Exposed: s.Exposed(), Version: h.o.Version, Log: h.o.Log,
-		Health: h.health, Local: h.local,
+		Access: passwords, Token: token, Hosts: s.AllowedHosts, SettingsError: h.trouble, Exposed: s.Exposed(), Version: h.o.Version, Log: h.o.Log,
+		Journal: h.journal.Path(), LogFile: h.o.LogFile, Health: h.health, Local: h.local,
+	}
+	if h.trouble == "" {
+		c.Settings = s.String()
 	}
 	for _, w := range s.Warnings {
 		c.Warnings = append(c.Warnings, w.Error())
@@ -274,6 +280,10 @@ func (h *house) begin(doors, tills, notices *stage, failed chan<- error) error {
 		tills.work.Go(func() { watchSleep(tills.ctx, func() instant { return look(begin) }, h.resumed) })
 		h.clearDelivered(notices.ctx)
 		notices.work.Go(func() { h.notifier.Run(notices.ctx) })
+		notices.work.Go(func() { h.wrong.watch(notices.ctx) })
+		if h.herald != nil { // it ends first: what the rooms show while they close is no news
+			doors.work.Go(func() { h.herald.Run(doors.ctx) })
+		}
 		run(doors, "MGR's door", func(ctx context.Context) error { return h.door.Serve(ctx, h.doorListener, h.tls) })
 		where.Door = h.doorListener.Addr().String()
 	}

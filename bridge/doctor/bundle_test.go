@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -94,6 +95,14 @@ mgr:
   passcode_file: /etc/tillbridge/passcode
   notify_url: https://mgr.example/notify?token=` + seedUnknown + `
   allowed_origins: [https://www.mgr.example, ` + seedUnknown + `]
+alarms:
+  webhook: {url: "https://hooks.example/` + seedUnknown + `", token_file: /etc/tillbridge/alarm-token}
+  email:
+    smtp: mail.example.com:587
+    tls: starttls
+    to: [` + seedUnknown + `@example.com]
+    username: ` + seedUnknown + `
+    password: ` + seedUnknown + `
 terminals:
   counter:
     driver: zvt
@@ -104,8 +113,11 @@ terminals:
     port: {serial: /dev/ttyUSB0, baud: 9600}
 ` + seedUnknown + "\n"
 	inside, files := SecretsIn(settings)
-	if len(files) != 1 || files[0] != "/etc/tillbridge/passcode" {
+	if len(files) != 2 || files[0] != "/etc/tillbridge/passcode" || files[1] != "/etc/tillbridge/alarm-token" {
 		t.Errorf("files with secrets: %q", files)
+	}
+	if !slices.Contains(inside, "https://hooks.example/"+seedUnknown) || slices.Contains(inside, "https://mgr.example/notify?token="+seedUnknown) {
+		t.Errorf("secrets inside: %q", inside)
 	}
 	r := NewRedactor(append(inside, seedPasscode, seedPassword, seedKeyLine, seedKeyShort)...)
 	parts := []Part{
@@ -136,7 +148,10 @@ terminals:
 			t.Errorf("%s does not have %q:\n%s", name, want, texts[name])
 		}
 	}
-	for _, want := range []string{"listen: 127.0.0.1:8473", "passcode_file: /etc/tillbridge/passcode", "{serial: /dev/ttyUSB0, baud: 9600}", "receipts: register", "notify_url: https://mgr.example/notify", "https://www.mgr.example"} {
+	for _, want := range []string{
+		"listen: 127.0.0.1:8473", "passcode_file: /etc/tillbridge/passcode", "{serial: /dev/ttyUSB0, baud: 9600}", "receipts: register", "notify_url: https://mgr.example/notify", "https://www.mgr.example",
+		"{url: [left out], token_file: /etc/tillbridge/alarm-token}", "    smtp: mail.example.com:587\n    tls: starttls\n",
+	} {
 		if !strings.Contains(texts["settings.yaml"], want) {
 			t.Errorf("support would miss %q:\n%s", want, texts["settings.yaml"])
 		}

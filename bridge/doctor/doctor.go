@@ -120,6 +120,7 @@ func Checks() []Check {
 		{"excluded-ports", quick, true, checkExcluded},
 		{"journal", 3 * time.Minute, false, checkJournal},
 		{"payments", quick, true, checkPayments},
+		{"told", quick, true, checkTold},
 		{"disk", quick, true, checkDisk},
 		{"port", slow, true, checkPorts},
 		{"terminal", 10 * time.Minute, false, checkTerminals}, // each terminal has a bound of its own
@@ -226,6 +227,7 @@ func title(check string) string {
 		{"notices", "Outcomes for MGR"},
 		{"holds", "Payments not known"},
 		{"alarms", "Alarms"},
+		{"told", "Who is told of alarms"},
 		{"disk", "Disk"},
 		{"port", "Port"},
 		{"terminal", "Terminal"},

@@ -205,7 +205,7 @@ func plainKeys() []string {
 		"listen", "counter", "journal", "passcode_file", "password_file", "counter_password_file", "insecure_lan", "queue_limit", "log_level", "cert",
 		"driver", "serial", "usb", "serial_number", "usb_path", "tcp", "baud", "data_bits", "parity", "stop_bits", "currency", "amount_unit", "max_amount",
 		"register", "receipts", "receipt_width", "lock_keyboard", "charset", "language", "close_after_command", "payment_timeout", "clock_skew",
-		"config_byte", "service_byte", "notify_url",
+		"config_byte", "service_byte", "notify_url", "token_file", "smtp", "tls",
 	}
 }
 
@@ -278,7 +278,10 @@ func plainPiece(piece string) string {
 	return m[1] + m[2] + m[3] + " " + v + comment
 }
 
-var fileValue = regexp.MustCompile(`(?m)\b(?:passcode_file|password_file|counter_password_file|key)["']?\s*:\s*("[^"\r\n]*"|'[^'\r\n]*'|[^\s,}#]+)`)
+var fileValue = regexp.MustCompile(`(?m)\b(?:passcode_file|password_file|counter_password_file|token_file|key)["']?\s*:\s*("[^"\r\n]*"|'[^'\r\n]*'|[^\s,}#]+)`)
+
+// hookValue is a web address that alarms are posted to, which whoever knows may often post to as well.
+var hookValue = regexp.MustCompile(`(?m)\burl["']?\s*:\s*("[^"\r\n]*"|'[^'\r\n]*'|[^\s,}#]+)`)
 
 // SecretsIn finds in the text of a settings file, right or wrong, what stands behind keys of secrets, comments
 // included, and the files that hold secrets. A redactor is to be told of all that is in them.
@@ -287,6 +290,9 @@ func SecretsIn(settings string) (secrets, files []string) {
 		if !strings.HasSuffix(strings.ToLower(m[1]), "_file") {
 			secrets = append(secrets, unquote(m[3]))
 		}
+	}
+	for _, m := range hookValue.FindAllStringSubmatch(settings, -1) {
+		secrets = append(secrets, unquote(m[1]))
 	}
 	for _, m := range fileValue.FindAllStringSubmatch(settings, -1) {
 		files = append(files, unquote(m[1]))

@@ -41,6 +41,9 @@ func checkSettings(_ context.Context, x *exam) []Finding {
 
 // ownCheck tells whether another check looks at what a warning is about, and says more.
 func ownCheck(w *config.Error) bool {
+	if strings.HasPrefix(w.Path, "alarms.") {
+		return false
+	}
 	return w.Path == "insecure_lan" && !strings.Contains(w.Message, "no effect") || strings.HasPrefix(w.Path, "mgr.passcode") && !strings.Contains(w.Message, "not used") ||
 		strings.Contains(w.Message, "can be read by every user") || strings.Contains(w.Message, "others may read it")
 }
@@ -59,6 +62,25 @@ func (x *exam) mistakes(wrong config.Errors, check string) []Finding {
 		all = append(all, fault("settings", e.Path, "%s", place(e)).do(remedy, commands...))
 	}
 	return all
+}
+
+// checkTold tells who hears of alarms beside the counter screen.
+func checkTold(_ context.Context, x *exam) []Finding {
+	a := x.Settings.Alarms
+	var ways []string
+	switch {
+	case x.Wrong != nil:
+		return later(nil, "the settings must be right first", "told")
+	case a == nil:
+		return []Finding{good("told", "", "Alarms stand on the counter screen alone. With alarms in the settings they come by e-mail or go to a web address too.")}
+	}
+	if a.Email != nil {
+		ways = append(ways, fmt.Sprintf("by e-mail through %s to %s", a.Email.SMTP, count(len(a.Email.To), "address", "addresses")))
+	}
+	if a.Webhook != nil {
+		ways = append(ways, "to a web address")
+	}
+	return []Finding{good("told", "", "Alarms are told %s. Why one could not be is in the log.", strings.Join(ways, " and "))}
 }
 
 // place is a mistake with where it stands.

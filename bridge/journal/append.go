@@ -136,6 +136,10 @@ func (j *Journal) consequences(ctx context.Context, tx *sql.Tx, id int64, t brid
 func contrary(t bridge.Transition) string {
 	p, r := t.After, t.Event.Result
 	told := map[terminal.Outcome]string{terminal.Approved: "approved", terminal.Declined: "declined"}
+	if c := p.Corrected; t.Event.Kind == bridge.Correct {
+		return fmt.Sprintf("The %s of %s was settled by hand as %s. %s has put that right: it was %s (%s). MGR has the first outcome; enter the right one there by hand.",
+			p.Kind.Noun(), p.Amount, told[p.Outcome], c.Person.Name, told[c.Outcome], c.Person.Evidence)
+	}
 	s := fmt.Sprintf("The payment of %s is recorded as %s", p.Amount, told[p.Outcome])
 	if p.Reason != "" {
 		s += " (" + p.Reason + ")"

@@ -114,6 +114,16 @@ func refunded(n, sale int) []bridge.Event {
 	return events
 }
 
+// corrected is the life of the nth payment, which a person settled wrongly and another one put right.
+func corrected(n int) []bridge.Event {
+	return append(approved(n)[:3],
+		bridge.Event{Kind: bridge.Lose, At: noon, Reason: "the line was lost"}, bridge.Event{Kind: bridge.Ask, At: noon},
+		bridge.Event{Kind: bridge.Find, At: noon, Result: &terminal.Result{Text: "no record"}},
+		bridge.Event{Kind: bridge.Resolve, At: noon, Outcome: terminal.Declined, Person: &bridge.Person{Name: "Anna", Evidence: "no receipt"}},
+		bridge.Event{Kind: bridge.Report, At: noon},
+		bridge.Event{Kind: bridge.Correct, At: noon, Outcome: terminal.Approved, Person: &bridge.Person{Name: "Bert", Evidence: "the bank's statement", AuthCode: "1"}})
+}
+
 // live appends events to a payment and returns it as the core has it after them.
 func live(t testing.TB, j *Journal, p bridge.Payment, events ...bridge.Event) bridge.Payment {
 	t.Helper()

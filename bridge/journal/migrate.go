@@ -16,6 +16,9 @@ var script2 string
 //go:embed migrations/0003_day_end.sql
 var script3 string
 
+//go:embed migrations/0004_correction.sql
+var script4 string
+
 // migration brings a journal from the version before it to its own.
 type migration struct {
 	version int
@@ -29,6 +32,7 @@ func migrations() []migration {
 		{version: 1, name: "0001_journal.sql", script: script1},
 		{version: 2, name: "0002_kinds.sql", script: script2},
 		{version: 3, name: "0003_day_end.sql", script: script3},
+		{version: 4, name: "0004_correction.sql", script: script4},
 	}
 }
 

@@ -147,6 +147,7 @@ func (r *Reader) Returns(ctx context.Context, sale string) ([]bridge.Payment, er
 type Filter struct {
 	Terminal string
 	States   []bridge.State
+	Kinds    []bridge.Kind
 	From, To time.Time // received at or after From, before To
 	// Text is contained in the uuid, the customer, the reference, or in the authorisation code or reference that
 	// the terminal or a person gave; case of ASCII letters does not count. Or it is the whole amount that was asked
@@ -176,13 +177,13 @@ func (r *Reader) List(ctx context.Context, f Filter) ([]Listed, error) {
 	if f.Terminal != "" {
 		add("p.terminal = ?", f.Terminal)
 	}
-	if len(f.States) > 0 {
-		states := make([]any, len(f.States))
-		for i, s := range f.States {
-			states[i] = s.String()
+	addIn := func(column string, words []any) {
+		if len(words) > 0 {
+			add(column+" IN (?"+strings.Repeat(", ?", len(words)-1)+")", words...)
 		}
-		add("p.state IN (?"+strings.Repeat(", ?", len(states)-1)+")", states...)
 	}
+	addIn("p.state", wordsOf(f.States))
+	addIn("p.kind", wordsOf(f.Kinds))
 	if !f.From.IsZero() {
 		add("p.received >= ?", f.From.UnixMicro())
 	}
@@ -221,6 +222,15 @@ func (r *Reader) List(ctx context.Context, f Filter) ([]Listed, error) {
 		return nil, fmt.Errorf("list payments: %w", err)
 	}
 	return list, nil
+}
+
+// wordsOf are the words of states or kinds, as the journal has them.
+func wordsOf[T fmt.Stringer](all []T) []any {
+	words := make([]any, len(all))
+	for i, one := range all {
+		words[i] = one.String()
+	}
+	return words
 }
 
 // StoryEntry is one thing that happened to a payment.

@@ -29,6 +29,11 @@ func TestReturns(t *testing.T) {
 			t.Errorf("returns of %q are %q, %v; want %q", sale, got, err, want)
 		}
 	}
+	for kind, want := range map[bridge.Kind]int{bridge.Sale: 2, bridge.Refund: 3, bridge.Void: 0} {
+		if list, err := j.List(t.Context(), Filter{Kinds: []bridge.Kind{kind}}); err != nil || len(list) != want {
+			t.Errorf("%d of kind %s are listed, %v; want %d", len(list), kind, err, want)
+		}
+	}
 	if due, err := j.Due(t.Context(), noon.AddDate(1, 0, 0), 10); err != nil || len(due) != 0 {
 		t.Errorf("%d notices are owed, %v", len(due), err)
 	}
@@ -40,10 +45,11 @@ func TestReturns(t *testing.T) {
 	}
 	verified(t, j)
 	for what, c := range map[string]struct{ statement, problem string }{
-		"notice":  {"INSERT INTO outbox VALUES ((SELECT max(id) FROM payment WHERE state = 'approved'), 0, 0, '')", "a refund and has a notice"},
-		"kind":    {"UPDATE payment SET kind = 'void' WHERE kind = 'refund'", "kind is not what its entries say"},
-		"sale":    {"UPDATE payment SET sale = 'x' WHERE kind = 'refund'", "sale is not what its entries say"},
-		"orderer": {"UPDATE payment SET ordered_by = 'x' WHERE kind = 'refund'", "orderer is not what its entries say"},
+		"notice":    {"INSERT INTO outbox VALUES ((SELECT max(id) FROM payment WHERE state = 'approved'), 0, 0, '')", "a refund and has a notice"},
+		"kind":      {"UPDATE payment SET kind = 'void' WHERE kind = 'refund'", "kind is not what its entries say"},
+		"sale":      {"UPDATE payment SET sale = 'x' WHERE kind = 'refund'", "sale is not what its entries say"},
+		"corrected": {"UPDATE payment SET correct_seq = NULL WHERE correct_seq IS NOT NULL", "correction is not what its entries say"},
+		"orderer":   {"UPDATE payment SET ordered_by = 'x' WHERE kind = 'refund'", "orderer is not what its entries say"},
 	} {
 		problems := altered(t, whole(t), c.statement)
 		if len(problems) != 1 || !strings.Contains(problems[0].Text, c.problem) {

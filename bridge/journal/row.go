@@ -16,21 +16,22 @@ import (
 // stored is a payment with what the journal alone knows of it.
 type stored struct {
 	bridge.Payment
-	id                       int64
-	head                     []byte // digest of the last entry
-	seenAt, resultAt, person sql.NullInt64
+	id                                int64
+	head                              []byte // digest of the last entry
+	seenAt, resultAt, person, correct sql.NullInt64
 }
 
 // selectPayment reads payments p with the entries that their results stand in; a condition follows.
 const selectPayment = `SELECT p.id, p.uuid, p.reference, p.customer, p.terminal, p.amount, p.currency, p.currency_num, p.digits,
 	p.kind, p.sale, p.ordered_by, p.driver, p.evidence, p.state, p.outcome, p.proof, p.received, p.armed, p.updated, p.mark, p.reason,
-	p.seen_seq, p.result_seq, p.person_seq, p.entries, p.head, s.body, r.body, w.body`
+	p.seen_seq, p.result_seq, p.person_seq, p.correct_seq, p.entries, p.head, s.body, r.body, w.body, c.body`
 
 const fromPayment = `
 	FROM payment p
 	LEFT JOIN entry s ON s.payment_id = p.id AND s.seq = p.seen_seq
 	LEFT JOIN entry r ON r.payment_id = p.id AND r.seq = p.result_seq
-	LEFT JOIN entry w ON w.payment_id = p.id AND w.seq = p.person_seq `
+	LEFT JOIN entry w ON w.payment_id = p.id AND w.seq = p.person_seq
+	LEFT JOIN entry c ON c.payment_id = p.id AND c.seq = p.correct_seq `
 
 // fromByTime finds payments by when they were received. Left alone, SQLite would walk all payments by their id to spare itself
 // sorting the few of a day.
@@ -45,13 +46,13 @@ func scanPayment(row scanner, more ...any) (stored, error) {
 	var kind, state, outcome, proof string
 	var received, updated int64
 	var armed sql.NullInt64
-	var seen, result, person []byte
+	var seen, result, person, correct []byte
 	p := &s.Payment
 	err := row.Scan(append([]any{
 		&s.id, &p.UUID, &p.Reference, &p.Customer, &p.Terminal, &p.Amount.Minor, &p.Amount.Currency.Code,
 		&p.Amount.Currency.Numeric, &p.Amount.Currency.Digits, &kind, &p.Sale, &p.By, &p.Driver, &p.Evidence, &state, &outcome, &proof,
-		&received, &armed, &updated, &p.Mark, &p.Reason, &s.seenAt, &s.resultAt, &s.person, &p.Entries, &s.head,
-		&seen, &result, &person,
+		&received, &armed, &updated, &p.Mark, &p.Reason, &s.seenAt, &s.resultAt, &s.person, &s.correct, &p.Entries, &s.head,
+		&seen, &result, &person, &correct,
 	}, more...)...)
 	if err != nil {
 		return s, err
@@ -73,11 +74,18 @@ func scanPayment(row scanner, more ...any) (stored, error) {
 		return s, fmt.Errorf("payment %s: entry %d: %w", p.UUID, s.resultAt.Int64, err)
 	}
 	if s.person.Valid {
-		e, err := eventIn(person)
-		if err != nil || e.Person == nil {
-			return s, fmt.Errorf("payment %s: entry %d names nobody: %w", p.UUID, s.person.Int64, errors.Join(errMissing, err))
+		e, err := wordIn(person)
+		if err != nil {
+			return s, fmt.Errorf("payment %s: entry %d names nobody: %w", p.UUID, s.person.Int64, err)
 		}
 		p.Person = e.Person
+	}
+	if s.correct.Valid {
+		e, err := wordIn(correct)
+		if err != nil {
+			return s, fmt.Errorf("payment %s: entry %d names nobody: %w", p.UUID, s.correct.Int64, err)
+		}
+		p.Corrected = &bridge.Correction{Outcome: e.Outcome, Person: e.Person}
 	}
 	return s, nil
 }
@@ -94,6 +102,15 @@ func resultIn(body []byte, at sql.NullInt64) (*terminal.Result, error) {
 		err = errMissing
 	}
 	return e.Result, err
+}
+
+// wordIn reads an entry that holds a person's word.
+func wordIn(body []byte) (bridge.Event, error) {
+	e, err := eventIn(body)
+	if err == nil && e.Person == nil {
+		err = errMissing
+	}
+	return e, err
 }
 
 func eventIn(body []byte) (e bridge.Event, err error) {
@@ -117,9 +134,13 @@ func (s *stored) points(t bridge.Transition, seq int) error {
 	if a.Person != b.Person {
 		s.person = here
 	}
+	if a.Corrected != b.Corrected {
+		s.correct = here
+	}
 	brought := a.Seen == b.Seen || same(a.Seen, t.Event.Result)
 	brought = brought && (a.Result == b.Result || same(a.Result, t.Event.Result))
-	if !brought || a.Person != b.Person && a.Person != t.Event.Person {
+	corrected := a.Corrected == b.Corrected || a.Corrected != nil && a.Corrected.Person == t.Event.Person && a.Corrected.Outcome == t.Event.Outcome
+	if !brought || !corrected || a.Person != b.Person && a.Person != t.Event.Person {
 		return fmt.Errorf("the %s of payment %s leads to a result that it did not bring", t.Event.Kind, a.UUID)
 	}
 	return nil
@@ -148,10 +169,10 @@ func prepareStatements(ctx context.Context, db *sql.DB) (statements, error) {
 	}{
 		{&s.read, selectPayment + fromPayment + "WHERE p.uuid = ?"},
 		{&s.insertPayment, `INSERT INTO payment (uuid, reference, customer, terminal, amount, currency, currency_num, digits, received,
-			kind, sale, ordered_by, driver, evidence, state, outcome, proof, armed, updated, mark, reason, seen_seq, result_seq, person_seq, entries, head)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`},
+			kind, sale, ordered_by, driver, evidence, state, outcome, proof, armed, updated, mark, reason, seen_seq, result_seq, person_seq, correct_seq, entries, head)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`},
 		{&s.updatePayment, `UPDATE payment SET driver = ?, evidence = ?, state = ?, outcome = ?, proof = ?, armed = ?, updated = ?,
-			mark = ?, reason = ?, seen_seq = ?, result_seq = ?, person_seq = ?, entries = ?, head = ? WHERE id = ?`},
+			mark = ?, reason = ?, seen_seq = ?, result_seq = ?, person_seq = ?, correct_seq = ?, entries = ?, head = ? WHERE id = ?`},
 		{&s.insertEntry, `INSERT INTO entry (payment_id, seq, at, kind, state, body, prev) VALUES (?, ?, ?, ?, ?, ?, ?)`},
 		{&s.owe, `INSERT INTO outbox (payment_id, attempts, next_at, last_error) VALUES (?, 0, 0, '') ON CONFLICT DO NOTHING`},
 		{&s.paid, `DELETE FROM outbox WHERE payment_id = ?`},
@@ -180,7 +201,7 @@ func (s *stored) changing() []any {
 	p := s.Payment
 	return []any{
 		p.Driver, int(p.Evidence), p.State.String(), p.Outcome.String(), p.Proof.String(), micro(p.Armed), p.Updated.UnixMicro(),
-		string(p.Mark), p.Reason, s.seenAt, s.resultAt, s.person, p.Entries, s.head,
+		string(p.Mark), p.Reason, s.seenAt, s.resultAt, s.person, s.correct, p.Entries, s.head,
 	}
 }
 

@@ -240,5 +240,9 @@ func differ(a, b bridge.Payment) string {
 	if a.Person != b.Person && (a.Person == nil || b.Person == nil || *a.Person != *b.Person) {
 		return "person"
 	}
+	x, y := a.Corrected, b.Corrected
+	if x != y && (x == nil || y == nil || x.Outcome != y.Outcome || *x.Person != *y.Person) {
+		return "correction"
+	}
 	return ""
 }

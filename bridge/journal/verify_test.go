@@ -28,6 +28,7 @@ func lives(t testing.TB, j *Journal) {
 	live(t, j, held, bridge.Event{Kind: bridge.Report, At: noon}, bridge.Event{Kind: bridge.Late, At: noon, Result: approval(4, terminal.LastRecord)})
 	live(t, j, bridge.Payment{}, approved(5)[0], bridge.Event{Kind: bridge.Expire, At: noon, Reason: "The bridge was not running in time."})
 	live(t, j, bridge.Payment{}, refunded(6, 1)...)
+	live(t, j, bridge.Payment{}, corrected(7)...)
 	if err := j.SaveReceipt(t.Context(), uuid(1), terminal.Receipt{Kind: terminal.CustomerReceipt, Lines: []terminal.Line{{Text: "TOTAL 12.51 EUR", Wide: true}}}); err != nil {
 		t.Fatal(err)
 	}

@@ -108,7 +108,7 @@ func evidenceBugs() []bug {
 			{inStep, "		case terminal.Query, terminal.NotFound:\n			return byReference", "		case terminal.Query, terminal.NotFound:\n			return true"},
 			{inDriver, "r = terminal.Result{Text: \"This terminal cannot be asked.\"}", "r = terminal.Result{Outcome: terminal.Declined, Proof: terminal.NotFound}"},
 		}},
-		{"late evidence overwrites a person's word", "I5", []change{{inStep, "	return []Effect{Alarm}, nil\n", "	return settle(p, *e.Result)\n"}}},
+		{"late evidence overwrites a person's word", "I5", []change{{inStep, "it changes nothing\")\n	}\n	return []Effect{Alarm}, nil\n", "it changes nothing\")\n	}\n	return settle(p, *e.Result)\n"}}},
 		{"late evidence is ignored", "I5", []change{{inPay, "	if r == nil || !bridge.Contradicts(now, *r) {", "	if r == nil || bridge.Contradicts(now, *r) || true {"}}},
 		{"a person's word that the disk kept leaves the terminal bound", "I16", []change{{inDesk, "		return d.unsettled(ctx, p, who, err)\n", "		return err\n"}}},
 	}
@@ -145,7 +145,7 @@ func dayBugs() []bug {
 func returnBugs() []bug {
 	return []bug{
 		{"a refund is measured without the earlier ones", "I1", []change{{inKind, "		left -= r.Amount.Minor\n", "		whole = whole && left > 0\n"}}},
-		{"a refund on hold counts as not given", "I1", []change{{inKind, "r.Final() && r.Outcome == terminal.Declined {", "(r.Outcome == terminal.Declined || r.State == Held) {"}}},
+		{"a refund on hold counts as not given", "I1", []change{{inKind, "r.Final() && !r.Moved() {", "(r.Final() && !r.Moved() || r.State == Held) {"}}},
 		{"MGR is told of a refund", "I4|I5|I8", []change{
 			{inStep, "	if p.Kind != Sale {\n		return nil\n	}\n	return []Effect{Notify}", "	return []Effect{Notify}"},
 			{inView, "	if !p.Final() || p.Kind != Sale {", "	if !p.Final() {"},

@@ -218,6 +218,7 @@ func (s store) Returns(_ context.Context, sale string) (all []bridge.Payment, er
 }
 
 func (s store) BeginDayEnd(_ context.Context, e bridge.DayEnd) (bridge.DayEnd, error) {
+	actorTill.pass(s.w)
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
 	err := s.life.do(opNote, s.w.current, "begin end of day", func(f Fault) error {
@@ -231,6 +232,7 @@ func (s store) BeginDayEnd(_ context.Context, e bridge.DayEnd) (bridge.DayEnd, e
 }
 
 func (s store) EndDayEnd(_ context.Context, e bridge.DayEnd) error {
+	actorTill.pass(s.w)
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
 	return s.life.do(opNote, s.w.current, "end end of day", func(f Fault) error {
@@ -242,6 +244,7 @@ func (s store) EndDayEnd(_ context.Context, e bridge.DayEnd) error {
 }
 
 func (s store) DayEnds(context.Context, string) (all []bridge.DayEnd, err error) {
+	actorTill.pass(s.w)
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
 	err = s.life.do(opRead, s.w.current, "ends of day", func(f Fault) error {
@@ -257,6 +260,7 @@ func (s store) DayEnds(context.Context, string) (all []bridge.DayEnd, err error)
 }
 
 func (s store) Armed(_ context.Context, _ string, from, to time.Time, limit int) (all []bridge.Payment, err error) {
+	actorTill.pass(s.w)
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
 	err = s.life.do(opRead, s.w.current, "armed", func(f Fault) error {

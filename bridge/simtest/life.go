@@ -42,14 +42,14 @@ func (w *World) begin(log *slog.Logger) bool {
 	w.mu.Unlock()
 	s := store{w.disk, l}
 	var err, err2 error
-	var schedule *till.Schedule
+	var schedule *bridge.ClockTime
 	if w.scheduled {
-		schedule = &till.Schedule{Minute: 1} // the bubble's clock begins at midnight
+		schedule = &bridge.ClockTime{Minute: 1} // the bubble's clock begins at midnight
 	}
 	l.desk, err = till.New(till.Config{
 		Terminals: []till.Terminal{{
 			Name: "counter", Driver: l.modelDriver(), Currency: eur, Line: "memory", Link: terminal.LinkKind(w.seed % 2), Dial: l.dial,
-			Schedule: schedule,
+			ClosesAt: schedule,
 		}},
 		QueueLimit: time.Minute, Log: log,
 		Hooks: till.Hooks{Notify: func() { l.notifier.Kick() }, Decided: func(n bridge.Notice) { l.notifier.Deliver(n) }, Changed: func() {}, Alarm: func() {}},

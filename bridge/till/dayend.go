@@ -16,9 +16,6 @@ const settleLimit = 15 * time.Minute
 // clockEvery is how often an idle terminal with a set time looks at the clock.
 const clockEvery = time.Minute
 
-// Schedule is a time of day, by the computer's clock, at which a terminal's end of day runs by itself.
-type Schedule struct{ Hour, Minute int }
-
 // DayEnds keeps each terminal's ends of day.
 type DayEnds interface {
 	BeginDayEnd(ctx context.Context, d bridge.DayEnd) (bridge.DayEnd, error)
@@ -77,7 +74,7 @@ func (w *worker) closesDay(ctx context.Context) bool {
 	w.mu.Lock()
 	by, able := w.closing, w.closable() == nil
 	w.mu.Unlock()
-	if by == nil && able && w.Schedule != nil && w.due(ctx, time.Now()) {
+	if by == nil && able && w.ClosesAt != nil && w.due(ctx, time.Now()) {
 		w.mu.Lock()
 		if w.closable() == nil { // no payment came meanwhile
 			w.closing = new(string)
@@ -138,7 +135,7 @@ func (w *worker) endDay(ctx context.Context, d bridge.DayEnd) {
 // due tells whether the end of day that the clock wants is still to be run: something was paid since the last one and before the
 // set time. One that was missed, because the computer or the terminal was off, is due until it was tried.
 func (w *worker) due(ctx context.Context, now time.Time) bool {
-	at := bridge.DueAt(now, w.Schedule.Hour, w.Schedule.Minute)
+	at := w.ClosesAt.DueAt(now)
 	if !w.tried.Before(at) {
 		return false
 	}

@@ -23,9 +23,9 @@ func (c closer) Settle(ctx context.Context, till terminal.Till) (terminal.Totals
 	return c.settle(ctx, till)
 }
 
-func closing(s *script, settle func(context.Context, terminal.Till) (terminal.Totals, error), at *Schedule) func(*Terminal) {
+func closing(s *script, settle func(context.Context, terminal.Till) (terminal.Totals, error), at *bridge.ClockTime) func(*Terminal) {
 	return func(t *Terminal) {
-		t.Schedule = at
+		t.ClosesAt = at
 		open := t.Driver.Open
 		t.Driver.Open = func(ctx context.Context, e terminal.Env, o any) (terminal.Session, error) {
 			if _, err := open(ctx, e, o); err != nil {
@@ -223,7 +223,7 @@ func TestEndOfDayByTheClock(t *testing.T) {
 			return terminal.Totals{}, nil
 		}
 		now := time.Now()
-		at := &Schedule{Hour: now.Add(2 * time.Hour).Hour(), Minute: now.Minute()}
+		at := &bridge.ClockTime{Hour: now.Add(2 * time.Hour).Hour(), Minute: now.Minute()}
 		j := newMemory()
 		b := start(t, j, s, closing(s, settle, at))
 		check := func(when string, want int) {

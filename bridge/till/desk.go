@@ -55,8 +55,8 @@ type Terminal struct {
 	Options  any // as Driver.Open takes it
 	Currency terminal.Currency
 	MaxMinor int64 // the shop's own limit in minor units; 0 for none
-	// Schedule is when its end of day runs by itself; nil for never.
-	Schedule *Schedule
+	// ClosesAt is when its end of day runs by itself; nil for never.
+	ClosesAt *bridge.ClockTime
 	Line     string // the port, in words for people
 	Link     terminal.LinkKind
 	Dial     func(context.Context) (terminal.Port, error)
@@ -189,16 +189,8 @@ func (d *Desk) Resolve(ctx context.Context, uuid string, approved bool, who brid
 	if err != nil {
 		return err
 	}
-	who = bridge.Person{
-		Name:     terminal.Tidy(who.Name, 80),
-		Evidence: terminal.Tidy(who.Evidence, 500),
-		AuthCode: terminal.Tidy(who.AuthCode, 40),
-		TxnRef:   terminal.Tidy(who.TxnRef, 80),
-	}
-	e := bridge.Event{Kind: bridge.Resolve, At: time.Now(), Person: &who, Outcome: terminal.Declined}
-	if approved {
-		e.Outcome = terminal.Approved
-	}
+	e := word(bridge.Resolve, approved, who)
+	who = *e.Person
 	t, err := d.apply(ctx, p, e)
 	if err != nil {
 		return d.unsettled(ctx, p, who, err)
@@ -207,6 +199,32 @@ func (d *Desk) Resolve(ctx context.Context, uuid string, approved bool, who brid
 		w.settled(t.After)
 	}
 	return nil
+}
+
+// Correct puts right what a person had settled, by a person's word. MGR is not told, for it may have the first outcome: an alarm says
+// what to do there. A *bridge.RefusedError says what is missing, or that there is nothing to correct.
+func (d *Desk) Correct(ctx context.Context, uuid string, approved bool, who bridge.Person) error {
+	p, err := d.payment(ctx, uuid)
+	if err != nil {
+		return err
+	}
+	_, err = d.apply(ctx, p, word(bridge.Correct, approved, who))
+	return err
+}
+
+// word is a person's word on an outcome, as it is kept.
+func word(k bridge.EventKind, approved bool, who bridge.Person) bridge.Event {
+	who = bridge.Person{
+		Name:     terminal.Tidy(who.Name, 80),
+		Evidence: terminal.Tidy(who.Evidence, 500),
+		AuthCode: terminal.Tidy(who.AuthCode, 40),
+		TxnRef:   terminal.Tidy(who.TxnRef, 80),
+	}
+	e := bridge.Event{Kind: k, At: time.Now(), Person: &who, Outcome: terminal.Declined}
+	if approved {
+		e.Outcome = terminal.Approved
+	}
+	return e
 }
 
 // unsettled looks whether a payment is settled although a person's word could not be recorded: a disk that fails

@@ -234,3 +234,40 @@ func TestRefundAfterARestart(t *testing.T) {
 		})
 	}
 }
+
+// A correction is recorded beside the first word, and MGR is not told again.
+func TestCorrect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{pay: func(context.Context, terminal.Request, terminal.Till) (terminal.Result, error) {
+			return terminal.Result{}, errors.New("the line is lost")
+		}}
+		b := start(t, newMemory(), s)
+		ready(t, b)
+		if _, err := b.Accept(t.Context(), order(1)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		who := bridge.Person{Name: "Anna", Evidence: "no receipt"}
+		var refused *bridge.RefusedError
+		if err := b.Correct(t.Context(), "p1", true, who); !errors.As(err, &refused) {
+			t.Errorf("a hold is corrected: %v", err)
+		}
+		if err := b.Resolve(t.Context(), "p1", false, who); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Reported(t.Context(), "p1"); err != nil {
+			t.Fatal(err)
+		}
+		later := bridge.Person{Name: " Bert 4111111111111111", Evidence: "the bank's statement", AuthCode: "1"}
+		if err := b.Correct(t.Context(), "p1", true, later); err != nil {
+			t.Fatal(err)
+		}
+		p := b.journal.get("p1")
+		if p.State != bridge.Reported || p.Outcome != terminal.Declined || !p.Moved() || strings.Contains(p.Corrected.Person.Name, "4111111") || b.journal.notices("p1") != 0 {
+			t.Errorf("it is %+v, %d notices", p, b.journal.notices("p1"))
+		}
+		if err := b.Correct(t.Context(), "none", true, later); err == nil {
+			t.Error("a payment that there is not is corrected")
+		}
+	})
+}

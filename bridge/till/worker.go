@@ -146,7 +146,7 @@ func (w *worker) status() bridge.TerminalStatus {
 	defer w.mu.Unlock()
 	s := bridge.TerminalStatus{
 		Name: w.Name, Driver: w.Driver.Title, Line: w.Line, Currency: w.Currency,
-		Health: w.health, Text: w.text, Since: w.since, Progress: w.progress, Closing: w.closing != nil,
+		Health: w.health, Text: w.text, Since: w.since, Progress: w.progress, Closing: w.closing != nil, ClosesAt: w.ClosesAt,
 	}
 	_, s.CanClose = w.session.(terminal.Settler)
 	s.CanRefund, s.CanVoid = w.can(bridge.Refund), w.can(bridge.Void)
@@ -264,7 +264,7 @@ func (w *worker) idle(ctx context.Context) time.Duration {
 		return 0
 	}
 	w.say(bridge.Ready, "Ready for a payment.")
-	if w.Schedule != nil {
+	if w.ClosesAt != nil {
 		return clockEvery
 	}
 	return forever

@@ -32,7 +32,7 @@ const elementKey = "element-6066-11e4-a52e-4f735466cecf"
 
 // browser is a headless Chromium that is driven through chromedriver by W3C WebDriver. One goroutine uses it.
 type browser struct {
-	t       *testing.T
+	t       testing.TB
 	client  *http.Client
 	driver  *exec.Cmd
 	folder  string // profile, logs and temporary files of both programs; its name stands in their command lines
@@ -41,7 +41,7 @@ type browser struct {
 }
 
 // openBrowser starts a browser that ends with the test. It is skipped where there is none to drive.
-func openBrowser(t *testing.T) *browser {
+func openBrowser(t testing.TB) *browser {
 	t.Helper()
 	driver, err := exec.LookPath("chromedriver")
 	if err != nil {
@@ -141,7 +141,7 @@ func (b *browser) close() {
 
 // endFamily kills the processes that have a folder of this test's own in their command line, and those that
 // descend from them, until there are none. It finds them where there is a /proc.
-func endFamily(t *testing.T, folder string) {
+func endFamily(t testing.TB, folder string) {
 	if folder == "" {
 		return
 	}
@@ -403,13 +403,14 @@ func (b *browser) switchTo(window string) {
 	}
 }
 
-// look looks at the page on a desktop screen and on a telephone: nothing may stick out at the side, and
+// look looks at the page on a desktop screen, on a till's and on a telephone: nothing may stick out at the side, and
 // nothing may stand in the console. It keeps pictures where TILLBRIDGE_SCREENS names a folder.
 func (b *browser) look(name string) {
 	b.t.Helper()
 	b.shots++
-	for _, width := range []int{1280, 390} {
-		b.devtools(nil, "Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false})
+	for _, size := range [][2]int{{1280, 800}, {800, 480}, {390, 844}} {
+		width := size[0]
+		b.devtools(nil, "Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": size[1], "deviceScaleFactor": 1, "mobile": false})
 		b.until("page of that width", func() (bool, error) {
 			var w int
 			err := b.eval(&w, "return innerWidth")
@@ -459,6 +460,9 @@ func (b *browser) quiet(when string) {
 		b.t.Fatalf("read the console: %v", err)
 	}
 	for _, e := range entries {
+		if e.Level == "DEBUG" { // advice
+			continue
+		}
 		b.t.Errorf("%s: the console has %s from %s: %s", when, e.Level, e.Source, e.Message)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"tillbridge/bridge"
+	"tillbridge/bridge/config"
 	"tillbridge/bridge/doctor"
 	"tillbridge/bridge/health"
 	"tillbridge/bridge/journal"
@@ -87,6 +88,7 @@ func (p *program) secrets(e *examination) []string {
 	if s.TLS != nil {
 		all = append(all, p.secretsOf(s.TLS.Key))
 	}
+	all = append(all, alarmSecrets(s.Alarms)...)
 	if v, ok := p.env.LookupEnv("TILLBRIDGE_PASSCODE"); ok {
 		all = append(all, v)
 	}
@@ -99,6 +101,21 @@ func (p *program) secrets(e *examination) []string {
 		}
 	}
 	return lines
+}
+
+// alarmSecrets is what opens the ways by which alarms are told.
+func alarmSecrets(a *config.Alarms) (all []string) {
+	if a == nil {
+		return nil
+	}
+	if w := a.Webhook; w != nil {
+		all = append(all, w.URL.Reveal(), w.Token.Reveal())
+	}
+	if m := a.Email; m != nil {
+		signIn := "\x00" + m.Username + "\x00" + m.Password.Reveal() // RFC 4616
+		all = append(all, m.Password.Reveal(), base64.StdEncoding.EncodeToString([]byte(signIn)))
+	}
+	return all
 }
 
 // secretsOf is the content of a file that holds a secret; empty where there is none.

@@ -79,7 +79,7 @@ const battery = "tillbridge/terminal/drivertest"
 
 // TestHouse checks which room may know which.
 func TestHouse(t *testing.T) {
-	adapters := []string{"tillbridge/bridge/journal", "tillbridge/bridge/webhook", "tillbridge/bridge/notify", "tillbridge/bridge/counter"}
+	adapters := []string{"tillbridge/bridge/journal", "tillbridge/bridge/webhook", "tillbridge/bridge/notify", "tillbridge/bridge/counter", "tillbridge/bridge/herald"}
 	pure := []string{"crypto/sha256", "encoding/binary", "errors", "fmt", "maps", "slices", "sort", "strings", "time", "tillbridge/terminal"}
 	for _, p := range packages(t) {
 		me := p.ImportPath

@@ -347,3 +347,18 @@ func (r *rig) verify() {
 		r.t.Errorf("the journal is not whole: %v %v", problems, err)
 	}
 }
+
+// dayEnds reads the terminal's ends of day in the journal.
+func (r *rig) dayEnds() []bridge.DayEnd {
+	r.t.Helper()
+	j, err := journal.OpenReadOnly(filepath.Join(r.dir, "journal.db"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer j.Close()
+	all, err := j.DayEnds(context.Background(), "counter")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return all
+}

@@ -35,7 +35,7 @@ func (p *program) runVerb() *cobra.Command {
 			defer stop()
 			o := daemon.Options{
 				ConfigFile: file, Drivers: p.drivers, Env: p.env, Level: level, Version: versionText(),
-				Log: log, Reload: reload,
+				Log: log, LogFile: logFile, Reload: reload,
 			}
 			lines, err := p.openTrace(trace, o.Log)
 			if err != nil {

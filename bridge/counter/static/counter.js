@@ -7,11 +7,14 @@
   const stale = document.getElementById("stale");
   let skew = Date.now() - Number(document.body.dataset.now);
 
+  // The words are the page's, in its language: "{m} min {s} s".
+  const { seconds, minutes, hours, days } = document.body.dataset;
+  const fill = (words, values) => words.replace(/\{(\w)\}/g, (_, name) => Math.floor(values[name]));
   const span = (s) => {
-    if (s < 60) return `${s} s`;
-    if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
-    if (s < 48 * 3600) return `${Math.floor(s / 3600)} h ${Math.floor(s / 60) % 60} min`;
-    return `${Math.floor(s / 86400)} days`;
+    if (s < 60) return fill(seconds, { s });
+    if (s < 3600) return fill(minutes, { m: s / 60, s: s % 60 });
+    if (s < 48 * 3600) return fill(hours, { h: s / 3600, m: (s / 60) % 60 });
+    return fill(days, { d: s / 86400 });
   };
   const tick = () => {
     for (const t of document.querySelectorAll("[data-since]")) {
@@ -31,7 +34,7 @@
     b.hidden = !navigator.clipboard;
     b.addEventListener("click", async () => {
       await navigator.clipboard.writeText(document.getElementById(b.dataset.copy).innerText);
-      b.textContent = "Copied";
+      b.textContent = b.dataset.copied;
     });
   }
   if (!page) return;

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tillbridge/bridge"
+	"tillbridge/bridge/access"
 	"tillbridge/bridge/counter"
 	"tillbridge/bridge/journal"
 	"tillbridge/bridge/notify"
@@ -113,10 +114,10 @@ func (o outbox) Due(ctx context.Context, now time.Time, limit int) ([]notify.Owe
 
 func (o outbox) Reported(ctx context.Context, uuid string) error { return o.desk.Reported(ctx, uuid) }
 
-type book struct{ journal *journal.Journal }
+type book struct{ *journal.Journal }
 
 func (b book) Payments(ctx context.Context, f counter.Filter) ([]counter.Row, error) {
-	list, err := b.journal.List(ctx, journal.Filter{
+	list, err := b.List(ctx, journal.Filter{
 		Terminal: f.Terminal, States: f.States, From: f.From, To: f.To, Text: f.Text, Limit: f.Limit, BeforeID: f.BeforeID,
 	})
 	rows := make([]counter.Row, len(list))
@@ -126,12 +127,8 @@ func (b book) Payments(ctx context.Context, f counter.Filter) ([]counter.Row, er
 	return rows, err
 }
 
-func (b book) Payment(ctx context.Context, uuid string) (bridge.Payment, bool, error) {
-	return b.journal.Payment(ctx, uuid)
-}
-
 func (b book) Story(ctx context.Context, uuid string) ([]counter.Step, error) {
-	story, err := b.journal.Story(ctx, uuid)
+	story, err := b.Journal.Story(ctx, uuid)
 	steps := make([]counter.Step, len(story))
 	for i, s := range story {
 		steps[i] = counter.Step(s)
@@ -139,12 +136,8 @@ func (b book) Story(ctx context.Context, uuid string) ([]counter.Step, error) {
 	return steps, err
 }
 
-func (b book) Receipts(ctx context.Context, uuid string) ([]terminal.Receipt, error) {
-	return b.journal.Receipts(ctx, uuid)
-}
-
 func (b book) Alarms(ctx context.Context) ([]counter.Alarm, error) {
-	list, err := b.journal.Alarms(ctx)
+	list, err := b.Journal.Alarms(ctx)
 	alarms := make([]counter.Alarm, len(list))
 	for i, a := range list {
 		alarms[i] = counter.Alarm{ID: a.ID, At: a.At, Kind: a.Kind, Terminal: a.Terminal, UUID: a.UUID, Text: a.Text}
@@ -152,7 +145,19 @@ func (b book) Alarms(ctx context.Context) ([]counter.Alarm, error) {
 	return alarms, err
 }
 
-func (b book) Owed(ctx context.Context) (int, error) { return b.journal.Owed(ctx) }
+// oneKey is the passwords of the counter screen: the shop's clerk knows theirs, and nobody is the owner.
+type oneKey struct{}
+
+func (oneKey) Role(password string) access.Role {
+	if password == counterPassword {
+		return access.Clerk
+	}
+	return access.Nobody
+}
+
+func (oneKey) Change(access.Role, string) error { return errors.New("nobody changes a password here") }
+
+func (oneKey) Plain(access.Role) bool { return false }
 
 type acts struct {
 	*till.Desk

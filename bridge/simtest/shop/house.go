@@ -139,7 +139,7 @@ func (h *house) build() (err error) {
 	if h.door, err = webhook.New(d, desk); err != nil {
 		return err
 	}
-	h.counter, err = counter.New(counter.Config{Password: counterPassword, Version: "simtest", Log: s.log}, book{h.journal}, acts{h.desk, h.kept})
+	h.counter, err = counter.New(counter.Config{Access: oneKey{}, Version: "simtest", Log: s.log}, book{h.journal}, acts{h.desk, h.kept})
 	return err
 }
 
