@@ -27,6 +27,7 @@ bench:
 	$(BENCH) -bench '^BenchmarkTurnaround$$' -benchtime 40x ./cmd/tillbridge && \
 	$(BENCH) -bench '^BenchmarkMemory$$' -benchtime 1x ./cmd/tillbridge && \
 	$(BENCH) -bench '^BenchmarkStart$$' -benchtime 20x ./cmd/tillbridge && \
+	$(BENCH) -bench '^BenchmarkCounter$$' -benchtime 40x ./cmd/tillbridge && \
 	$(BENCH) -bench '^BenchmarkMillion$$' -benchtime 20000x ./bridge/journal; } | tee "$(RESULTS)"
 	go test ./cmd/tillbridge -run '^TestBenchTable$$' -count=1 -v -bench-results "$(RESULTS)"
 

@@ -99,6 +99,13 @@ var figures = []figure{
 		{"Million", "open-ms", "in memory", 2000}, {"Million", "open-cold-ms", "from the disk", 2000}, {"Million", "unsettled-ms", "open payments", 0},
 	}},
 	{"… on the disk", "≤ 2 KB a payment", []part{{"Million", "B/payment", "bytes", 2000}}},
+	{"the counter screen's first page with 100,000 payments, until it can be used", "median ≤ 300 ms", []part{
+		{"Counter/now", "usable-p50-ms", "median", 300}, {"Counter/now", "usable-p99-ms", "p99", 0},
+	}},
+	{"… list of payments, a payment, end of day", "median ≤ 300 ms", []part{
+		{"Counter/list", "usable-p50-ms", "list", 300}, {"Counter/payment", "usable-p50-ms", "payment", 300}, {"Counter/day-end", "usable-p50-ms", "end of day", 300},
+	}},
+	{"… a search through all of them", "", []part{{"Counter/search", "usable-p50-ms", "median", 0}}},
 	{"for scale: syncing 4 KiB to the disk", "", []part{{"Sync", "p50-ms", "median", 0}, {"Sync", "p99-ms", "p99", 0}}},
 	{"for scale: one step of a payment made durable", "", []part{{"Append", "p50-ms", "median", 0}, {"Append", "p99-ms", "p99", 0}}},
 }

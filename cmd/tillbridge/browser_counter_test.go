@@ -402,6 +402,9 @@ func (v *counterVisit) keyboard() {
 	v.tabTo("#password")
 	v.keys(strings.TrimSpace(string(password)) + keyEnter)
 	v.says(".who .name", `^Anna Kasse$`)
+	if v.rules != "" {
+		v.t.Logf("note: axe-core judged %d views", v.judged)
+	}
 }
 
 // missed has an end of day come due while the bridge is off.
@@ -414,6 +417,7 @@ func (v *counterVisit) missed() {
 	v.rig.start()
 	v.home = "http://" + v.rig.bridge.find(v.t, `msg=ready .*counter=(\S+)`)[1]
 	v.signInAs("owner-password")
+	v.complained() // the page that was open found nobody
 	v.click(`nav a[href="/day-end"]`)
 	v.says("#open", `It runs by itself at `+due.Format("15:04"))
 	v.says("tbody tr:first-child .state", `^Closed$`)
@@ -431,6 +435,7 @@ func (v *counterVisit) over() {
 	}
 	v.rig.charge(v.rig.uuid(), "1.00") // something changes
 	v.says("h1", `^Sign in to the counter screen$`)
+	v.complained() // an event stream without a session
 	v.view("sign-in")
 }
 
