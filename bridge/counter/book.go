@@ -80,6 +80,8 @@ type Desk interface {
 	Terminals() []bridge.TerminalStatus
 	// Resolve settles a payment that is not known by a person's word.
 	Resolve(ctx context.Context, uuid string, approved bool, who bridge.Person) error
+	// Correct puts right, by a person's word, what a person had settled. MGR is not told.
+	Correct(ctx context.Context, uuid string, approved bool, who bridge.Person) error
 	// AskAgain makes the terminal of a held payment be asked once more. It moves no money.
 	AskAgain(ctx context.Context, uuid string) error
 	// Cancel asks a terminal to give up its running payment. It proves nothing.

@@ -231,6 +231,18 @@ func everyPage(w *world, b *browser) map[string]string {
 		f.Set("terminal", "tr")
 		post(fmt.Sprint("answer ", c), "/terminal/answer", f)
 	}
+	for n, outcome := range []terminal.Outcome{terminal.Approved, terminal.Declined} {
+		p := w.settledByHand(fmt.Sprint("corrected-", n))
+		p.Person.Evidence = "Beleg"
+		pages["to correct "+p.UUID] = b.get("/payment?" + query("uuid", p.UUID)).Body.String()
+		f := charged()
+		f.Set("uuid", p.UUID)
+		f.Set("evidence", "Beleg")
+		post("correct "+p.UUID, "/payment/settle", f)
+		p.Corrected = &bridge.Correction{Outcome: outcome, Person: &bridge.Person{Name: "Bert", Evidence: "Beleg"}}
+		pages["corrected "+p.UUID] = b.get("/payment?" + query("uuid", p.UUID) + "&done=corrected").Body.String()
+		post("corrected already "+p.UUID, "/payment/settle", f)
+	}
 	maps.Copy(pages, dayPages(w, b))
 	maps.Copy(pages, returnPages(w, b))
 	maps.Copy(pages, ownerPages(w, b))

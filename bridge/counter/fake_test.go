@@ -48,6 +48,7 @@ type world struct {
 	ask     func(uuid string) error
 	cancel  func(name string) error
 	clear   func(id int64, who string) error
+	correct func(uuid string, approved bool, who bridge.Person) error
 	endDay  func(name, who string) error
 	back    func(o bridge.Order) error
 
@@ -153,6 +154,14 @@ func (w *world) Resolve(_ context.Context, uuid string, approved bool, who bridg
 		return nil
 	}
 	return w.resolve(uuid, approved, who)
+}
+
+func (w *world) Correct(_ context.Context, uuid string, approved bool, who bridge.Person) error {
+	if w.correct == nil {
+		w.t.Errorf("payment %s was corrected (approved %v) by %+v", uuid, approved, who)
+		return nil
+	}
+	return w.correct(uuid, approved, who)
 }
 
 func (w *world) ClearAlarm(_ context.Context, id int64, who string) error {

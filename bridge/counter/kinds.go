@@ -113,6 +113,18 @@ func settleWordsOf(l *language.Language, p bridge.Payment, booked *terminal.Amou
 	return w
 }
 
+// correctionWords tell how a person's word on a payment was put right; empty where it was not.
+func correctionWords(l *language.Language, p bridge.Payment) template.HTML {
+	c := p.Corrected
+	switch {
+	case c == nil:
+		return ""
+	case p.Moved():
+		return l.HTML("*{name}* has put this right: the money *did* move. {evidence}", "name", c.Person.Name, "evidence", c.Person.Evidence)
+	}
+	return l.HTML("*{name}* has put this right: *no* money moved. {evidence}", "name", c.Person.Name, "evidence", c.Person.Evidence)
+}
+
 // confirmWords are what a settlement says, what follows from it, what speaks against it, and the word that settles it.
 type confirmWords struct {
 	Title                   template.HTML
@@ -122,6 +134,16 @@ type confirmWords struct {
 
 // confirmWordsOf are the sentences that confirm a person's word on a payment.
 func confirmWordsOf(l *language.Language, p bridge.Payment, approved bool, name string) confirmWords {
+	w := settledWordsOf(l, p, approved, name)
+	if correctable(p) {
+		w.Title = l.HTML("Put the settlement of {amount} right: is this right?", "amount", p.Amount)
+		w.Follows = l.HTML("Both words are kept. MGR keeps what it was told: enter the right outcome there by hand.")
+	}
+	return w
+}
+
+// settledWordsOf are the sentences for a payment that is not known.
+func settledWordsOf(l *language.Language, p bridge.Payment, approved bool, name string) confirmWords {
 	said := p.Result
 	if said == nil {
 		said = p.Seen

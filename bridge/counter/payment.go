@@ -19,8 +19,9 @@ type paymentView struct {
 	Progress         string           // the terminal's last text, while it has it in hand
 	Story            []storyLine
 	Receipts         []receiptView
-	Settle           *settleForm // nil where there is nothing to settle
-	Words            settleWords // of its form
+	Settle           *settleForm   // nil where there is nothing to settle
+	Words            settleWords   // of its form
+	Correction       template.HTML // how a person's word was put right; empty where it was not
 
 	Returns []paymentLine // the refunds and reversals of a sale
 	Back    backView      // what can still be given back
@@ -83,7 +84,7 @@ func (c *Counter) showPayment(w http.ResponseWriter, r *http.Request, s *session
 		f.Back = f.Live
 	}
 	v.Back.fill(l, page.back, s)
-	if p.State.NotKnown() {
+	if p.State.NotKnown() || correctable(p) {
 		v.Settle = &page.form
 	}
 	if v.Settle != nil || v.Back.Form != nil {
@@ -157,6 +158,7 @@ func viewPayment(l *language.Language, p bridge.Payment) paymentView {
 		v.AuthCode, v.TxnRef = p.Person.AuthCode, p.Person.TxnRef
 	}
 	v.Words = settleWordsOf(l, p, v.Booked)
+	v.Correction = correctionWords(l, p)
 	return v
 }
 

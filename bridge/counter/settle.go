@@ -28,8 +28,12 @@ type settleForm struct {
 type settlement struct {
 	approved bool
 	who      bridge.Person
-	entries  int // how much had happened to the payment when it was shown
+	correct  bool // it puts right what a person had settled
+	entries  int  // how much had happened to the payment when it was shown
 }
+
+// correctable tells whether a payment was settled by a person, whose word can be put right.
+func correctable(p bridge.Payment) bool { return p.Final() && p.Proof == terminal.Person }
 
 func (p *settlement) form() settleForm {
 	f := settleForm{
@@ -73,7 +77,7 @@ func (c *Counter) settle(w http.ResponseWriter, r *http.Request, s *session) {
 		c.showPayment(w, r, s, uuid, paymentPage{status: http.StatusUnprocessableEntity, problem: f.Error, form: f})
 		return
 	}
-	next := settlement{approved: f.Choice == choiceCharged, who: f.person(), entries: p.Entries}
+	next := settlement{approved: f.Choice == choiceCharged, who: f.person(), correct: correctable(p), entries: p.Entries}
 	page := c.frame(r, s, l.Text("Settle: are you sure?"), confirmView{
 		paymentLine: line(l, p, 0), confirmWords: confirmWordsOf(l, p, next.approved, next.who.Name),
 		Token: s.propose(proposal{uuid: uuid, settlement: &next}), Approved: next.approved, Who: next.who,
@@ -116,7 +120,11 @@ func (f *settleForm) check(l *language.Language, p bridge.Payment) bool {
 		return false
 	}
 	who := f.person()
-	_, err := bridge.Step(p, bridge.Event{Kind: bridge.Resolve, At: time.Now(), Person: &who, Outcome: outcome(f.Choice == choiceCharged)})
+	kind := bridge.Resolve
+	if correctable(p) {
+		kind = bridge.Correct
+	}
+	_, err := bridge.Step(p, bridge.Event{Kind: kind, At: time.Now(), Person: &who, Outcome: outcome(f.Choice == choiceCharged)})
 	if why, refused := refusal(err); refused {
 		f.Error = l.HTML("Nothing was settled. {why}", "why", l.Say(why))
 		return false
@@ -157,7 +165,11 @@ func (c *Counter) confirm(w http.ResponseWriter, r *http.Request, s *session) {
 			l.HTML("Nothing was settled: something new was learnt about the payment in the meantime. Read it, then confirm again if it still needs you."))
 		return
 	}
-	err = c.desk.Resolve(r.Context(), uuid, agreed.approved, agreed.who)
+	settle := c.desk.Resolve
+	if agreed.correct {
+		settle = c.desk.Correct
+	}
+	err = settle(r.Context(), uuid, agreed.approved, agreed.who)
 	if why, refused := refusal(err); refused {
 		again(http.StatusUnprocessableEntity, agreed.form(), l.HTML("Nothing was settled. {why}", "why", l.Say(why)))
 		return
@@ -168,9 +180,12 @@ func (c *Counter) confirm(w http.ResponseWriter, r *http.Request, s *session) {
 			l.HTML("It is not certain that this was recorded: {why} Look at the story of the payment below before you try again.", "why", said(l, err)))
 		return
 	}
-	c.log.Info("payment settled at the counter screen", "uuid", uuid, "approved", agreed.approved, "name", agreed.who.Name)
+	c.log.Info("payment settled at the counter screen", "uuid", uuid, "approved", agreed.approved, "correction", agreed.correct, "name", agreed.who.Name)
 	done := "settled"
-	if p.Kind != bridge.Sale {
+	switch {
+	case agreed.correct:
+		done = "corrected"
+	case p.Kind != bridge.Sale:
 		done = "settled-return" // of which MGR is told nothing
 	}
 	http.Redirect(w, r, "/payment?"+query("uuid", uuid)+"&done="+done, http.StatusSeeOther)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tillbridge/bridge"
+	"tillbridge/terminal"
 )
 
 var tokenField = regexp.MustCompile(`name="token" value="([^"]+)"`)
@@ -216,4 +217,45 @@ func TestDeskRefusesTheSettlement(t *testing.T) {
 			}
 		})
 	}
+}
+
+// settledByHand is a payment that Anna settled as not charged, and that MGR has.
+func (w *world) settledByHand(uuid string) *bridge.Payment {
+	p := w.payment(uuid, bridge.Reported)
+	p.Outcome, p.Proof, p.Person = terminal.Declined, terminal.Person, &bridge.Person{Name: "Anna", Evidence: "no receipt"}
+	return p
+}
+
+// What a person settled can be put right by a second word, which is confirmed like the first and recorded beside it.
+func TestCorrection(t *testing.T) {
+	w, b := signedIn(t)
+	p := w.settledByHand("u")
+	page := b.page(b.get("/payment?uuid=u"), http.StatusOK, "Put the settlement right", "both words are kept")
+	absent(t, page, "Do not take this payment again", "Settle it by hand", " checked>")
+	form := charged()
+	form.Set("uuid", "u")
+	confirm := b.page(b.post("/payment/settle", form), http.StatusOK, "Put the settlement of 12.50 EUR right", "MGR keeps what it was told", "This is kept for ever.")
+	absent(t, confirm, "MGR is told")
+	var got string
+	w.correct = func(uuid string, approved bool, who bridge.Person) error {
+		got = fmt.Sprint(uuid, " ", approved, " ", who.Name, " ", who.AuthCode)
+		return nil
+	}
+	yes := url.Values{"uuid": {"u"}, "token": {tokenField.FindStringSubmatch(confirm)[1]}}
+	b.goes(b.post("/payment/confirm", yes), "/payment?uuid=u&done=corrected")
+	if want := "u true " + form.Get("name") + " " + form.Get("auth_code"); got != want {
+		t.Errorf("corrected: %q, want %q", got, want)
+	}
+	w.correct = nil // a token is good once
+	b.page(b.post("/payment/confirm", yes), http.StatusConflict, "Nothing more was done")
+	p.Corrected = &bridge.Correction{Outcome: terminal.Approved, Person: &bridge.Person{Name: "Bert <b>", Evidence: "the bank's statement"}}
+	b.page(b.get("/payment?uuid=u&done=corrected"), http.StatusOK, "<b>Bert &lt;b&gt;</b> has put this right: the money <b>did</b> move.", "Enter the right outcome in MGR too")
+	b.page(b.post("/payment/settle", form), http.StatusUnprocessableEntity, "It says so already.")
+	p.Corrected.Outcome = terminal.Declined
+	b.page(b.get("/payment?uuid=u"), http.StatusOK, "<b>no</b> money moved")
+	byTerminal := w.payment("v", bridge.Reported)
+	byTerminal.Outcome, byTerminal.Proof = terminal.Declined, terminal.Refused
+	absent(t, b.get("/payment?uuid=v").Body.String(), "Put the settlement right")
+	form.Set("uuid", "v")
+	b.page(b.post("/payment/settle", form), http.StatusUnprocessableEntity, "Nothing was settled.")
 }

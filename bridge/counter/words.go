@@ -139,6 +139,8 @@ func doneWords(l *language.Language, key string) string {
 		return l.Text("The terminal is told to give it back. What becomes of it shows here.")
 	case "password":
 		return l.Text("The password is changed. Whoever was signed in with the old one has to sign in again.")
+	case "corrected":
+		return l.Text("It is put right here. Enter the right outcome in MGR too.")
 	case "cleared":
 		return l.Text("The alarm is cleared.")
 	case "day":

@@ -116,6 +116,13 @@ func (a acts) Return(ctx context.Context, o bridge.Order) error {
 	return a.desk.Return(ctx, o)
 }
 
+func (a acts) Correct(ctx context.Context, uuid string, approved bool, who bridge.Person) error {
+	if a.desk == nil {
+		return errNoSettings
+	}
+	return a.desk.Correct(ctx, uuid, approved, who)
+}
+
 func (a acts) AskAgain(ctx context.Context, uuid string) error {
 	if a.desk == nil {
 		return errNoSettings

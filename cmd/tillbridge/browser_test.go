@@ -227,7 +227,7 @@ func (d *demoVisit) settle() {
 	d.click("#go-on")
 	d.says("main .saying", `^Anna Kasse says that the card was charged 20\.01 EUR at terminal counter\.$`)
 	d.says("main .banner.warn", `^The terminal booked 20\.01 EUR, and MGR takes 20\.00 EUR as paid`)
-	for _, what := range []string{"The merchant's receipt in the drawer shows 20.01", "Authorisation code\\s+" + code, "This cannot be taken back"} {
+	for _, what := range []string{"The merchant's receipt in the drawer shows 20.01", "Authorisation code\\s+" + code, "This is kept for ever"} {
 		d.says("main", what)
 	}
 	d.look("counter-confirm")
