@@ -131,6 +131,14 @@ const (
 	NoStart                            // it is not known since when the terminal counts, so that nothing was compared
 )
 
+func (k DifferenceKind) String() string {
+	words := [...]string{"sum", "brand", "may-be-missing", "may-be-too-much", "not-known", "not-delivered", "no-sums", "no-start"}
+	if int(k) < len(words) {
+		return words[k]
+	}
+	return fmt.Sprintf("difference(%d)", uint8(k))
+}
+
 // Difference is one thing that does not agree, or that keeps sums from agreeing.
 type Difference struct {
 	Kind    DifferenceKind

@@ -128,6 +128,7 @@ func (c *Counter) routes() *mux.Router {
 	get("/api/v1/payments", c.apiReader(c.apiPayments))
 	get("/api/v1/payments/{uuid}", c.apiReader(c.apiPayment))
 	get("/api/v1/alarms", c.apiReader(c.apiAlarms))
+	get("/api/v1/day-ends", c.apiReader(c.apiDayEnds))
 	get("/metrics", c.apiReader(c.metrics))
 	if c.config.Local != nil { // it has a guard of its own, which no session opens
 		r.PathPrefix(health.Prefix).Handler(c.config.Local)

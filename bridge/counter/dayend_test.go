@@ -2,6 +2,7 @@ package counter
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -128,6 +129,24 @@ func TestDifferences(t *testing.T) {
 				t.Errorf("%s of %s: %d", page, name, got)
 			}
 		}
+	}
+}
+
+// Other programs are told the same.
+func TestDayEndFacts(t *testing.T) {
+	w, _ := newWorld(t)
+	d := w.closedDay()
+	f := dayFactsOf(d, bridge.Count(w.armed[:4]))
+	told := ""
+	for _, x := range f.Differences {
+		told += fmt.Sprintf("%s %s %d %d %s\n", x.Kind, x.Name, x.Count, x.Minor, x.UUID)
+	}
+	const want = "sum  0 500 \nbrand Maestro 1 1500 \nbrand girocard -1 -1000 \nmay-be-missing  0 0 denied\nnot-known  0 0 hold\nnot-delivered  0 0 owed\n"
+	if told != want || *f.TerminalMinor != 124956 || f.JournalMinor != 124456 || len(f.JournalCards) != 2 || len(f.TerminalCards) != 2 || f.Since == nil || f.Ended == nil {
+		t.Errorf("told are %+v with\n%s, want\n%s", f, told, want)
+	}
+	if f := dayFactsOf(bridge.DayEnd{}, bridge.Tally{}); f.TerminalMinor != nil || f.Since != nil || f.Ended != nil || f.Differences == nil || f.JournalCards == nil {
+		t.Errorf("of nothing: %+v", f)
 	}
 }
 

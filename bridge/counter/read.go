@@ -83,8 +83,17 @@ type statusFacts struct {
 // lineFacts is a terminal, with the payment in hand.
 type lineFacts struct {
 	health.Terminal
-	Payment  string `json:"payment_uuid,omitempty"`
-	Progress string `json:"progress,omitempty"`
+	Payment  string         `json:"payment_uuid,omitempty"`
+	Progress string         `json:"progress,omitempty"`
+	Closing  bool           `json:"closing,omitempty"` // its end of day is under way
+	Question *questionFacts `json:"question,omitempty"`
+}
+
+// questionFacts is what a terminal's driver asks a person, who answers on the screen.
+type questionFacts struct {
+	Text    string `json:"text"`
+	Again   bool   `json:"again,omitempty"` // it is asked a second time, to be sure
+	Problem string `json:"problem,omitempty"`
 }
 
 type alarmFacts struct {
@@ -118,7 +127,10 @@ func (c *Counter) apiStatus(w http.ResponseWriter, r *http.Request) {
 		hands[t.Name] = t
 	}
 	for _, l := range c.lines() {
-		one := lineFacts{Terminal: l, Progress: hands[l.Name].Progress}
+		one := lineFacts{Terminal: l, Progress: hands[l.Name].Progress, Closing: hands[l.Name].Closing}
+		if q := hands[l.Name].Question; q != nil {
+			one.Question = &questionFacts{Text: q.Text, Again: q.Again, Problem: q.Problem}
+		}
 		if p := hands[l.Name].Payment; p != nil {
 			one.Payment = p.UUID
 		}

@@ -48,7 +48,7 @@ func newShop(t *testing.T) (*world, *browser) {
 	running := w.payment("running", bridge.Sent)
 	w.alarms = []Alarm{{ID: 7, At: time.Now(), Kind: "contrary", Terminal: "counter", UUID: "p/1", Text: "Look."}, {ID: 6, At: time.Now(), Kind: "clock", Text: "Set it."}}
 	w.owed = 1
-	w.terminals = []bridge.TerminalStatus{{Name: "counter", Driver: "ZVT", Health: bridge.Working, Payment: running, Progress: "Insert card."}}
+	w.terminals = []bridge.TerminalStatus{{Name: "counter", Driver: "ZVT", Health: bridge.Working, Payment: running, Progress: "Insert card.", Question: asked(true, "They differ."), Closing: true}}
 	w.story = []Step{{Seq: 1, At: time.Now(), Kind: bridge.Accept, State: bridge.Received, Event: bridge.Event{Kind: bridge.Accept}}}
 	w.receipts = []terminal.Receipt{{Kind: terminal.CustomerReceipt, Lines: []terminal.Line{{Text: "SHOP", Centred: true, Indent: 9}, {Text: "12.50", Indent: 3}}}}
 	return w, b
@@ -96,6 +96,12 @@ func calls() map[string][]call {
 			{path: "/api/v1/status", status: 200},
 			{path: "/api/v1/status", status: 200, before: func(w *world) { w.failAlarms = broken }},
 			{path: "/api/v1/status", who: clerk, status: 200},
+		},
+		"GET /api/v1/day-ends": {
+			{path: "/api/v1/day-ends?terminal=counter", status: 200, before: func(w *world) { w.closedDay() }},
+			{path: "/api/v1/day-ends", status: 200},
+			{path: "/api/v1/day-ends?terminal=counter", status: 503, before: func(w *world) { w.failDays = broken }},
+			{path: "/api/v1/day-ends?terminal=counter", status: 503, before: func(w *world) { w.closedDay(); w.failDays, w.failArmed = nil, broken }},
 		},
 		"GET /api/v1/alarms": {
 			{path: "/api/v1/alarms", status: 200},
