@@ -19,6 +19,7 @@ type TerminalStatus struct {
 	Payment   *Payment // the payment in hand, nil when there is none
 	Progress  string   // the terminal's last text in that payment
 	CanCancel bool
+	Look      string     // how this model shows its last payment, in the shop's own words; empty where nobody wrote it down
 	ClosesAt  *ClockTime // when its end of day runs by itself; nil for never
 	Closing   bool       // its end of day is under way, or about to be
 

@@ -75,7 +75,7 @@ func home(key string) string {
 		return "alarms.webhook"
 	case "smtp", "from", "to":
 		return "alarms.email"
-	case "driver", "port", "currency", "amount_unit", "max_amount", "day_end", "options":
+	case "driver", "port", "currency", "amount_unit", "max_amount", "day_end", "look", "options":
 		return "a terminal"
 	case "serial", "tcp", "usb", "serial_number", "usb_path", "baud", "data_bits", "parity", "stop_bits":
 		return "a terminal's port"

@@ -63,6 +63,9 @@ func (s Settings) String() string {
 		if t.DayEnd != nil {
 			line(2, "day_end", "%q", t.DayEnd)
 		}
+		if t.Look != "" {
+			line(2, "look", "%q", t.Look)
+		}
 		if t.Options != nil {
 			line(2, "options", "%s", flow(reflect.ValueOf(t.Options), false))
 		}

@@ -130,6 +130,8 @@ type Terminal struct {
 	MaxAmount terminal.Amount
 	// DayEnd is when the terminal's end of day runs by itself; nil for never.
 	DayEnd *bridge.ClockTime
+	// Look tells the clerk how this very model shows its last payment, where the shop wrote it down; empty where it did not.
+	Look string
 	// Options is what the driver's Options function returned, with the file's values in it; nil where the
 	// driver has none. It may hold secrets, so that it is in no JSON.
 	Options any `json:"-"`

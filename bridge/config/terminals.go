@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"gopkg.in/yaml.v3"
 
@@ -43,7 +44,7 @@ func (r *reader) terminals(top *block, s *Settings) {
 		if !terminalName.MatchString(name) {
 			r.fail(all.fields[name].key, all.sub(name), "this is not a name for a terminal", "1 to 32 of a-z, 0-9 and hyphen"+nameLike(name))
 		}
-		b, ok := all.open(name, []string{"driver", "port", "currency", "amount_unit", "max_amount", "day_end", "options"})
+		b, ok := all.open(name, []string{"driver", "port", "currency", "amount_unit", "max_amount", "day_end", "look", "options"})
 		if !ok {
 			continue
 		}
@@ -127,7 +128,7 @@ func (b *block) terminal(name string) Terminal {
 	if t.Currency, ok = b.currency("currency"); ok {
 		t.MaxAmount = b.amount("max_amount", t.Currency)
 	}
-	t.DayEnd = b.timeOfDay("day_end")
+	t.DayEnd, t.Look = b.timeOfDay("day_end"), b.hint("look")
 	if t.DayEnd != nil && known && !closes(driver) {
 		b.fail("day_end", "the driver "+driver.Name+" cannot run a terminal's end of day", "take the line out: its end of day is run at the terminal's own keys")
 	}
@@ -142,6 +143,20 @@ func closes(d terminal.Driver) bool {
 		}
 	}
 	return len(d.Kinds) == 0
+}
+
+// lookMost is how long a hint may be, in bytes.
+const lookMost = 500
+
+// hint reads a sentence for the clerk.
+func (b *block) hint(key string) string {
+	const form = "a sentence or two for the clerk, such as: Press Menu, 3, Enter: it prints the last receipt again."
+	text, ok := b.word(key, form)
+	if ok && (len(text) > lookMost || strings.ContainsFunc(text, unicode.IsControl)) {
+		b.fail(key, fmt.Sprintf("it is longer than %d characters, or has line ends in it", lookMost), form)
+		return ""
+	}
+	return text
 }
 
 var clockTime = regexp.MustCompile(`^([01][0-9]|2[0-3]):([0-5][0-9])$`)

@@ -347,6 +347,20 @@ func TestTimesOfDay(t *testing.T) {
 	}
 }
 
+func TestLook(t *testing.T) {
+	one := func(text string) string {
+		return "terminals: {a: {driver: manual, currency: EUR, look: " + text + "}}"
+	}
+	if got := parseOK(t, small(), one(`"Press Menu, 3."`)).Terminals[0].Look; got != "Press Menu, 3." {
+		t.Errorf("look is %q", got)
+	}
+	for _, text := range []string{`"a\nb"`, strings.Repeat("x", 501), "[1]"} {
+		if got := parseErr(t, small(), one(text)); !strings.Contains(got, "terminals.a.look: ") {
+			t.Errorf("look: %.20s gives %s", text, got)
+		}
+	}
+}
+
 func TestAmounts(t *testing.T) {
 	for text, want := range map[string]string{"500": "500.00", "0.5": "0.50", `"2000.00"`: "2000.00"} {
 		s := parseOK(t, small(), "terminals: {a: {driver: manual, currency: EUR, max_amount: "+text+"}}")

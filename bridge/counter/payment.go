@@ -21,6 +21,7 @@ type paymentView struct {
 	Receipts         []receiptView
 	Settle           *settleForm   // nil where there is nothing to settle
 	Words            settleWords   // of its form
+	Look             string        // how its terminal shows its last payment, in the shop's own words
 	Correction       template.HTML // how a person's word was put right; empty where it was not
 
 	Returns []paymentLine // the refunds and reversals of a sale
@@ -110,6 +111,7 @@ func (c *Counter) readPayment(ctx context.Context, l *language.Language, v *paym
 		v.Receipts = append(v.Receipts, viewReceipt(l, v.UUID, i+1, one))
 	}
 	at, _ := c.terminal(v.Terminal)
+	v.Look = at.Look
 	if at.Payment != nil && at.Payment.UUID == v.UUID && v.State.InFlight() {
 		v.Progress = at.Progress
 	}

@@ -226,6 +226,16 @@ func (w *world) settledByHand(uuid string) *bridge.Payment {
 	return p
 }
 
+// How to look at this very model stands where somebody has to.
+func TestLookAtTheTerminal(t *testing.T) {
+	w, b := signedIn(t)
+	w.payment("u", bridge.Held)
+	w.terminals = []bridge.TerminalStatus{{Name: "counter", Look: "Press <Menu>, 3."}}
+	b.page(b.get("/payment?uuid=u"), http.StatusOK, "At this terminal: Press &lt;Menu&gt;, 3.")
+	w.terminals[0].Look = ""
+	absent(t, b.get("/payment?uuid=u").Body.String(), "At this terminal")
+}
+
 // What a person settled can be put right by a second word, which is confirmed like the first and recorded beside it.
 func TestCorrection(t *testing.T) {
 	w, b := signedIn(t)

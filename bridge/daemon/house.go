@@ -134,8 +134,8 @@ func (h *house) terminal(t config.Terminal) (till.Terminal, error) {
 		w := newWire(t.Name, d, c.Kind(), h.o.Trace, i)
 		h.wires[t.Name] = w
 		return till.Terminal{
-			ClosesAt: t.DayEnd,
-			Name:     t.Name, Driver: w.driver(d.With(t.Options)), Options: t.Options, Currency: t.Currency, MaxMinor: t.MaxAmount.Minor,
+			ClosesAt: t.DayEnd, Look: t.Look,
+			Name: t.Name, Driver: w.driver(d.With(t.Options)), Options: t.Options, Currency: t.Currency, MaxMinor: t.MaxAmount.Minor,
 			Line: c.String(), Link: c.Kind(), Dial: w.dial(opener.Open), Watch: opener.Watch, Identify: i.check,
 		}, nil
 	}

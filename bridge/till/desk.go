@@ -55,6 +55,8 @@ type Terminal struct {
 	Options  any // as Driver.Open takes it
 	Currency terminal.Currency
 	MaxMinor int64 // the shop's own limit in minor units; 0 for none
+	// Look tells the clerk how this model shows its last payment; empty where nobody wrote it down.
+	Look string
 	// ClosesAt is when its end of day runs by itself; nil for never.
 	ClosesAt *bridge.ClockTime
 	Line     string // the port, in words for people

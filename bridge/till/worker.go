@@ -146,7 +146,7 @@ func (w *worker) status() bridge.TerminalStatus {
 	defer w.mu.Unlock()
 	s := bridge.TerminalStatus{
 		Name: w.Name, Driver: w.Driver.Title, Line: w.Line, Currency: w.Currency,
-		Health: w.health, Text: w.text, Since: w.since, Progress: w.progress, Closing: w.closing != nil, ClosesAt: w.ClosesAt,
+		Health: w.health, Text: w.text, Since: w.since, Progress: w.progress, Closing: w.closing != nil, ClosesAt: w.ClosesAt, Look: w.Look,
 	}
 	_, s.CanClose = w.session.(terminal.Settler)
 	s.CanRefund, s.CanVoid = w.can(bridge.Refund), w.can(bridge.Void)
