@@ -39,6 +39,7 @@ func TestBrowserCounter(t *testing.T) {
 		{"cancelled", v.cancelled},
 		{"a hold settled as charged", v.heldCharged},
 		{"a hold settled as not charged", v.heldNotCharged},
+		{"a settlement put right", v.corrected},
 		{"a refund", v.refund},
 		{"a day end with a difference", v.dayEnd},
 		{"every view in two languages, light and dark", v.views},
@@ -208,6 +209,30 @@ func (v *counterVisit) heldNotCharged() {
 	if n := v.rig.outcome(id); n.Outcome != standin.Denied {
 		v.t.Errorf("MGR was told %+v", n)
 	}
+}
+
+// corrected puts right what was just settled as not charged; MGR keeps what it was told.
+func (v *counterVisit) corrected() {
+	v.says("#settle h2", `^Put the settlement right$`)
+	v.click(`#settle input[value="charged"]`)
+	v.fill("#evidence", "The bank's statement has it.")
+	v.fill("#auth_code", "4712")
+	v.view("put-right")
+	v.click("#go-on")
+	v.says("main", `MGR keeps what it was told`)
+	v.view("put-right-confirm")
+	v.click("main button.main")
+	v.says(".banner.done", `^It is put right here`)
+	v.says("#facts", `Anna Kasse has put this right: the money did move\.`)
+	v.says("#story", `Anna Kasse corrected it to approved`)
+	v.view("corrected")
+	v.click(`nav a[href="/"]`)
+	v.says(".alarm", `MGR has the first outcome; enter the right one there by hand\.`)
+	v.view("now-alarm")
+	v.click(".alarm a.button")
+	v.says("h1", `^Clear this alarm\?$`)
+	v.click("main button.main")
+	v.says(".banner.done", `^The alarm is cleared`)
 }
 
 func (v *counterVisit) refund() {
