@@ -138,6 +138,9 @@ func confirmWordsOf(l *language.Language, p bridge.Payment, approved bool, name 
 	if correctable(p) {
 		w.Title = l.HTML("Put the settlement of {amount} right: is this right?", "amount", p.Amount)
 		w.Follows = l.HTML("Both words are kept. MGR keeps what it was told: enter the right outcome there by hand.")
+		if said := p.Result; approved && said != nil && said.Captured(p.Amount) != p.Amount {
+			w.Doubts = l.HTML("The terminal booked *{booked}*; asked for was {asked}.", "booked", said.Captured(p.Amount), "asked", p.Amount)
+		}
 	}
 	return w
 }

@@ -229,10 +229,6 @@ func (v *counterVisit) corrected() {
 	v.click(`nav a[href="/"]`)
 	v.says(".alarm", `MGR has the first outcome; enter the right one there by hand\.`)
 	v.view("now-alarm")
-	v.click(".alarm a.button")
-	v.says("h1", `^Clear this alarm\?$`)
-	v.click("main button.main")
-	v.says(".banner.done", `^The alarm is cleared`)
 }
 
 func (v *counterVisit) refund() {
@@ -311,17 +307,43 @@ func (v *counterVisit) views() {
 				}
 				v.view(page.name + "-" + tag + "-" + scheme)
 			}
-			v.open(v.home + "/")
-			v.click("article.unknown a.button")
-			v.view("hold-" + tag + "-" + scheme)
+			v.ways("-" + tag + "-" + scheme)
 		}
 	}
 	v.speak("en")
 	v.open(v.home + "/")
+	v.click(".alarm a.button")
+	v.says("h1", `^Clear this alarm\?$`)
+	v.click("main button.main")
+	v.says(".banner.done", `^The alarm is cleared`)
 	v.settle("not-charged", "The sale was taken back at the terminal.")
 	v.click("#go-on")
 	v.click("main button.main")
 	v.says(".banner.done", `^It is settled`)
+}
+
+// ways goes the ways on which one page follows from another, to the last question and back.
+func (v *counterVisit) ways(name string) {
+	v.open(v.home + "/")
+	v.click("article.unknown a.button")
+	v.view("hold" + name)
+	v.click(`#settle input[value="not-charged"]`)
+	v.fill("#evidence", "Beleg")
+	v.click("#go-on")
+	v.view("settle-confirm" + name)
+	v.open(v.home + "/")
+	v.click(".alarm a.button")
+	v.view("alarm" + name)
+	v.open(v.home + "/payment?uuid=" + url.QueryEscape(v.sale))
+	v.click("#refund")
+	v.view("give-back-confirm" + name)
+	v.open(v.home + "/day-end")
+	v.click("tbody tr:first-child a")
+	v.view("day-end-show" + name)
+	v.click("#slip")
+	v.view("day-end-slip" + name)
+	v.open(v.home + "/sign-in")
+	v.view("sign-in" + name)
 }
 
 // complained reads away what the console says of an answer that is a refusal, as it had to be.
