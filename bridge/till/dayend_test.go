@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,10 +47,9 @@ func (m *memory) dayEnds() []bridge.DayEnd {
 func TestEndOfDay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
-		marks := 0
+		var marks atomic.Int64
 		s := &script{mark: func() (terminal.Mark, error) {
-			marks++
-			return terminal.Mark(fmt.Sprint(marks)), nil
+			return terminal.Mark(fmt.Sprint(marks.Add(1))), nil
 		}}
 		b := start(t, newMemory(), s, closing(s, func(_ context.Context, till terminal.Till) (terminal.Totals, error) {
 			till.Progress(terminal.Progress{Text: "Closing, card 4111111111111111"})
@@ -144,10 +144,10 @@ func TestEndOfDayThatFails(t *testing.T) {
 		"broken off": {errors.New("the line is lost"), "is not known"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			runs := 0
+			var runs atomic.Int64
 			s := &script{}
 			b := start(t, newMemory(), s, closing(s, func(context.Context, terminal.Till) (terminal.Totals, error) {
-				runs++
+				runs.Add(1)
 				return terminal.Totals{}, c.err
 			}, nil))
 			ready(t, b)
@@ -157,8 +157,8 @@ func TestEndOfDayThatFails(t *testing.T) {
 			time.Sleep(time.Hour)
 			ready(t, b)
 			days := b.journal.dayEnds()
-			if runs != 1 || len(days) != 1 || days[0].Closed || days[0].Ended.IsZero() || !strings.Contains(days[0].Why, c.want) {
-				t.Errorf("%s: run %d times, kept is %+v", what, runs, days)
+			if runs.Load() != 1 || len(days) != 1 || days[0].Closed || days[0].Ended.IsZero() || !strings.Contains(days[0].Why, c.want) {
+				t.Errorf("%s: run %d times, kept is %+v", what, runs.Load(), days)
 			}
 		})
 	}
@@ -217,9 +217,9 @@ func TestEndOfDayOfATerminalThatWentAway(t *testing.T) {
 func TestEndOfDayByTheClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // it begins at midnight UTC
 		s := &script{}
-		runs := 0
+		var runs atomic.Int64
 		settle := func(context.Context, terminal.Till) (terminal.Totals, error) {
-			runs++
+			runs.Add(1)
 			return terminal.Totals{}, nil
 		}
 		now := time.Now()
@@ -229,8 +229,8 @@ func TestEndOfDayByTheClock(t *testing.T) {
 		check := func(when string, want int) {
 			t.Helper()
 			ready(t, b)
-			if runs != want {
-				t.Errorf("%s it has run %d times, want %d", when, runs, want)
+			if runs.Load() != int64(want) {
+				t.Errorf("%s it has run %d times, want %d", when, runs.Load(), want)
 			}
 		}
 		time.Sleep(26 * time.Hour)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -12,25 +13,43 @@ import (
 	"tillbridge/terminal"
 )
 
+// calls is what a terminal was told to give back.
+type calls struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (c *calls) add(s string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = append(c.all, s)
+}
+
+func (c *calls) String() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return strings.Join(c.all, ", ")
+}
+
 // giving is a scripted terminal that gives sales back.
 type giving struct {
 	scripted
-	calls *[]string
+	calls *calls
 	back  func(context.Context, terminal.Till) (terminal.Result, error)
 }
 
 func (g giving) Refund(ctx context.Context, r terminal.Request, till terminal.Till) (terminal.Result, error) {
-	*g.calls = append(*g.calls, fmt.Sprintf("refund %d", r.Amount.Minor))
+	g.calls.add(fmt.Sprintf("refund %d", r.Amount.Minor))
 	return g.back(ctx, till)
 }
 
 func (g giving) Void(ctx context.Context, r terminal.Request, sale terminal.Result, till terminal.Till) (terminal.Result, error) {
-	*g.calls = append(*g.calls, fmt.Sprintf("void %s %d", sale.TxnRef, r.Amount.Minor))
+	g.calls.add(fmt.Sprintf("void %s %d", sale.TxnRef, r.Amount.Minor))
 	return g.back(ctx, till)
 }
 
 // givingBack makes the terminal one that gives back, and its answers what back says; nil approves.
-func givingBack(s *script, calls *[]string, back func(context.Context, terminal.Till) (terminal.Result, error)) func(*Terminal) {
+func givingBack(s *script, told *calls, back func(context.Context, terminal.Till) (terminal.Result, error)) func(*Terminal) {
 	if back == nil {
 		back = func(context.Context, terminal.Till) (terminal.Result, error) { return approval(), nil }
 	}
@@ -40,7 +59,7 @@ func givingBack(s *script, calls *[]string, back func(context.Context, terminal.
 			if _, err := open(ctx, e, o); err != nil {
 				return nil, err
 			}
-			return giving{scripted{s}, calls, back}, nil
+			return giving{scripted{s}, told, back}, nil
 		}
 	}
 }
@@ -68,17 +87,17 @@ func back(n int, k bridge.Kind, minor int64) bridge.Order {
 
 func TestRefund(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var calls []string
+		var told calls
 		s := &script{}
-		b := sold(t, s, givingBack(s, &calls, nil))
+		b := sold(t, s, givingBack(s, &told, nil))
 		for range 2 { // the second time it is known
 			if err := b.Return(t.Context(), back(2, bridge.Refund, 500)); err != nil {
 				t.Fatal(err)
 			}
 			synctest.Wait()
 		}
-		if p := b.journal.get("p2"); p.State != bridge.Approved || p.By != "Olga" || b.journal.notices("p2") != 0 || len(calls) != 1 || calls[0] != "refund 500" {
-			t.Errorf("it is %s, %d notices, the terminal was told %q", p.State, b.journal.notices("p2"), calls)
+		if p := b.journal.get("p2"); p.State != bridge.Approved || p.By != "Olga" || b.journal.notices("p2") != 0 || told.String() != "refund 500" {
+			t.Errorf("it is %s, %d notices, the terminal was told %q", p.State, b.journal.notices("p2"), &told)
 		}
 		other := back(2, bridge.Refund, 600)
 		if err := b.Return(t.Context(), other); !refusedAs(err, bridge.Reused) {
@@ -100,17 +119,17 @@ func TestRefund(t *testing.T) {
 		if err := b.Return(t.Context(), order(7)); err == nil {
 			t.Error("a sale was ordered in the shop")
 		}
-		if len(calls) != 2 || s.paid() != 1 {
-			t.Errorf("the terminal was told %q and sold %d times", calls, s.paid())
+		if told.String() != "refund 500, refund 750" || s.paid() != 1 {
+			t.Errorf("the terminal was told %q and sold %d times", &told, s.paid())
 		}
 	})
 }
 
 func TestVoidNamesItsSale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var calls []string
+		var told calls
 		s := &script{}
-		b := sold(t, s, givingBack(s, &calls, nil))
+		b := sold(t, s, givingBack(s, &told, nil))
 		if err := b.Return(t.Context(), back(2, bridge.Void, 1000)); !refusedAs(err, bridge.Unfit) {
 			t.Errorf("a part of it: %v", err)
 		}
@@ -118,8 +137,8 @@ func TestVoidNamesItsSale(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		if len(calls) != 1 || calls[0] != "void T1 1250" || b.journal.get("p2").State != bridge.Approved {
-			t.Errorf("the terminal was told %q, it is %s", calls, b.journal.get("p2").State)
+		if told.String() != "void T1 1250" || b.journal.get("p2").State != bridge.Approved {
+			t.Errorf("the terminal was told %q, it is %s", &told, b.journal.get("p2").State)
 		}
 	})
 }
@@ -135,9 +154,9 @@ func TestReturnRefused(t *testing.T) {
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
-		var calls []string
+		var told calls
 		s := &script{}
-		b := sold(t, s, givingBack(s, &calls, nil))
+		b := sold(t, s, givingBack(s, &told, nil))
 		for name, change := range map[string]func(*bridge.Order){
 			"no such sale":     func(o *bridge.Order) { o.Sale = "p9" },
 			"another currency": func(o *bridge.Order) { o.Amount.Currency.Code = "CHF" },
@@ -158,8 +177,8 @@ func TestReturnRefused(t *testing.T) {
 			t.Errorf("a journal that cannot be read: %v", err)
 		}
 		b.journal.setFail(nil)
-		if len(calls) != 0 || b.journal.get("p2").State != bridge.None {
-			t.Errorf("the terminal was told %q", calls)
+		if told.String() != "" || b.journal.get("p2").State != bridge.None {
+			t.Errorf("the terminal was told %q", &told)
 		}
 	})
 }
@@ -167,12 +186,12 @@ func TestReturnRefused(t *testing.T) {
 // A refund whose conversation breaks off is on hold at once: no record of a sale decides it. What it may have given counts.
 func TestRefundThatBreaksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var calls []string
+		var told calls
 		s := &script{recover: func(context.Context, terminal.Attempt) (terminal.Result, error) {
 			t.Error("the driver is asked about a refund")
 			return terminal.Result{}, nil
 		}}
-		b := sold(t, s, givingBack(s, &calls, func(_ context.Context, till terminal.Till) (terminal.Result, error) {
+		b := sold(t, s, givingBack(s, &told, func(_ context.Context, till terminal.Till) (terminal.Result, error) {
 			till.Progress(terminal.Progress{Stage: terminal.Sent})
 			return terminal.Result{}, errors.New("the line is lost")
 		}))
@@ -204,9 +223,9 @@ func TestRefundThatBreaksOff(t *testing.T) {
 func TestRefundAfterARestart(t *testing.T) {
 	for state, want := range map[bridge.State]bridge.State{bridge.Received: bridge.Approved, bridge.Armed: bridge.Held} {
 		synctest.Test(t, func(t *testing.T) {
-			var calls []string
+			var told calls
 			s := &script{}
-			b := sold(t, s, givingBack(s, &calls, nil))
+			b := sold(t, s, givingBack(s, &told, nil))
 			j := b.journal
 			o := back(2, bridge.Refund, 1000)
 			b.stop()
@@ -226,10 +245,10 @@ func TestRefundAfterARestart(t *testing.T) {
 					break
 				}
 			}
-			start(t, j, s, givingBack(s, &calls, nil))
+			start(t, j, s, givingBack(s, &told, nil))
 			synctest.Wait()
-			if got := j.get("p2").State; got != want || len(calls) != map[bridge.State]int{bridge.Received: 1, bridge.Armed: 0}[state] {
-				t.Errorf("died as %s: it is %s, the terminal was told %q", state, got, calls)
+			if got := j.get("p2").State; got != want || told.String() != map[bridge.State]string{bridge.Received: "refund 1000"}[state] {
+				t.Errorf("died as %s: it is %s, the terminal was told %q", state, got, &told)
 			}
 		})
 	}
