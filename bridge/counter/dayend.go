@@ -279,11 +279,8 @@ func (c *Counter) daySlip(w http.ResponseWriter, r *http.Request, s *session) {
 		c.problem(w, r, s, http.StatusNotFound, l.HTML("There is no such paper."))
 		return
 	}
-	columns := 42
-	if v.Paper == "w58" {
-		columns = 30
-	}
-	v.Lines = slipLines(l, d, columns)
+	// As many characters as stand in a line of the paper, in the size of its style.
+	v.Lines = slipLines(l, d, map[string]int{"w58": 26, "w80": 30, "a4": 42}[v.Paper])
 	f := c.frame(r, s, l.Text("Card totals"), v)
 	f.Section = "day"
 	c.render(w, http.StatusOK, "day-end-slip", f)

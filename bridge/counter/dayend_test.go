@@ -217,7 +217,7 @@ func TestDaySlip(t *testing.T) {
 	b.page(b.get("/day-end/slip?terminal=counter&id=7&paper=w58"), http.StatusOK, `class="paper w58"`)
 	b.page(b.get("/day-end/slip?terminal=counter&id=7&paper=parchment"), http.StatusNotFound, "There is no such paper.")
 	v := &dayShown{DayEnd: d, Tally: &dayTally{Tally: bridge.Count(w.armed[:4]), Currency: eur}}
-	for _, columns := range []int{30, 42} {
+	for _, columns := range []int{26, 30, 42} {
 		for _, one := range slipLines(b.c.languages.English(), v, columns) {
 			for l := range strings.Lines(one.Text) {
 				if n := len([]rune(strings.TrimRight(l, "\n"))); n > columns {
