@@ -29,6 +29,10 @@ func TestBrowserCounter(t *testing.T) {
 	}
 	v := &counterVisit{browser: openBrowser(t), rig: newRig(t, "pty")}
 	v.axe(t)
+	v.rig.settings = strings.Replace(v.rig.settings, "currency: EUR", "currency: EUR\n    options: {receipts: register}", 1)
+	v.rig.bridge.kill()
+	v.rig.write("config.yaml", v.rig.settings)
+	v.rig.start()
 	v.home = "http://" + v.rig.bridge.find(t, `msg=ready .*counter=(\S+)`)[1]
 	v.signInAs("owner-password")
 	for _, act := range []struct {
@@ -48,6 +52,7 @@ func TestBrowserCounter(t *testing.T) {
 		{"a session that is over", v.over},
 		{"wrong passwords", v.throttled},
 		{"a stranger's page", v.attacked},
+		{"a question of a terminal without a connection", v.asked},
 	} {
 		began := time.Now()
 		act.do()
@@ -67,46 +72,6 @@ type counterVisit struct {
 	rules  string // axe-core's source; empty for none
 	judged int
 	sale   string // uuid of a payment that can be given back
-}
-
-// axe reads axe-core.
-func (v *counterVisit) axe(t *testing.T) {
-	path := os.Getenv("TILLBRIDGE_AXE")
-	if path == "" {
-		t.Log("TILLBRIDGE_AXE names no axe.min.js: accessibility is not judged by axe-core")
-		return
-	}
-	source, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v.rules = string(source)
-}
-
-// view looks at a page at the sizes of a desktop, a till and a telephone, and has axe-core judge it.
-func (v *counterVisit) view(name string) {
-	v.t.Helper()
-	v.look(name)
-	if v.rules == "" {
-		return
-	}
-	if err := v.eval(nil, v.rules+"; return null"); err != nil {
-		v.t.Fatalf("load axe-core: %v", err)
-	}
-	var found []struct {
-		ID, Impact, Help string
-		Nodes            []struct{ HTML string }
-	}
-	err := v.call(http.MethodPost, "/execute/async", map[string]any{"args": []any{}, "script": `const done = arguments[0];
-		axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }).then((r) => done(r.violations.map((x) => (
-			{ ID: x.id, Impact: x.impact, Help: x.help, Nodes: x.nodes.map((n) => ({ HTML: n.html.slice(0, 200) })) }))), (e) => done([{ ID: String(e), Impact: "critical" }]))`}, &found)
-	if err != nil {
-		v.t.Fatalf("axe-core: %v", err)
-	}
-	v.judged++
-	for _, f := range found {
-		v.t.Errorf("%s: axe-core finds %s (%s): %s %+v", name, f.ID, f.Impact, f.Help, f.Nodes)
-	}
 }
 
 // signInAs signs in with the password in a file beside the journal.
@@ -284,85 +249,12 @@ func (v *counterVisit) dayEnd() {
 	v.view("day-end-slip")
 }
 
-// views looks at each view in German and French, and in the dark.
-func (v *counterVisit) views() {
-	defer v.devtools(nil, "Emulation.setEmulatedMedia", map[string]any{"features": []any{}})
-	v.hold("22.00")
-	for _, scheme := range []string{"light", "dark"} {
-		v.devtools(nil, "Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}}})
-		for _, tag := range []string{"de", "fr"} {
-			v.speak(tag)
-			for _, page := range []struct{ name, path string }{
-				{"now", "/"},
-				{"payments", "/payments"},
-				{"payment", "/payment?uuid=" + url.QueryEscape(v.sale)},
-				{"day-end", "/day-end"},
-				{"settings", "/settings"},
-				{"passwords", "/passwords"},
-				{"not-found", "/nowhere"},
-			} {
-				v.open(v.home + page.path)
-				if page.path == "/nowhere" {
-					v.complained()
-				}
-				v.view(page.name + "-" + tag + "-" + scheme)
-			}
-			v.ways("-" + tag + "-" + scheme)
-		}
-	}
-	v.speak("en")
-	v.open(v.home + "/")
-	v.click(".alarm a.button")
-	v.says("h1", `^Clear this alarm\?$`)
-	v.click("main button.main")
-	v.says(".banner.done", `^The alarm is cleared`)
-	v.settle("not-charged", "The sale was taken back at the terminal.")
-	v.click("#go-on")
-	v.click("main button.main")
-	v.says(".banner.done", `^It is settled`)
-}
-
-// ways goes the ways on which one page follows from another, to the last question and back.
-func (v *counterVisit) ways(name string) {
-	v.open(v.home + "/")
-	v.click("article.unknown a.button")
-	v.view("hold" + name)
-	v.click(`#settle input[value="not-charged"]`)
-	v.fill("#evidence", "Beleg")
-	v.click("#go-on")
-	v.view("settle-confirm" + name)
-	v.open(v.home + "/")
-	v.click(".alarm a.button")
-	v.view("alarm" + name)
-	v.open(v.home + "/payment?uuid=" + url.QueryEscape(v.sale))
-	v.click("#refund")
-	v.view("give-back-confirm" + name)
-	v.open(v.home + "/day-end")
-	v.click("tbody tr:first-child a")
-	v.view("day-end-show" + name)
-	v.click("#slip")
-	v.view("day-end-slip" + name)
-	v.open(v.home + "/sign-in")
-	v.view("sign-in" + name)
-}
-
 // complained reads away what the console says of an answer that is a refusal, as it had to be.
 func (v *counterVisit) complained() {
 	v.t.Helper()
 	if err := v.call(http.MethodPost, "/se/log", map[string]string{"type": "browser"}, nil); err != nil {
 		v.t.Fatalf("read the console: %v", err)
 	}
-}
-
-// speak chooses a language by its button.
-func (v *counterVisit) speak(tag string) {
-	v.t.Helper()
-	v.click(`.languages button[value="` + tag + `"]`)
-	v.until("page in "+tag, func() (bool, error) {
-		var is string
-		err := v.eval(&is, "return document.documentElement.lang")
-		return is == tag, err
-	})
 }
 
 // The keys of WebDriver.
