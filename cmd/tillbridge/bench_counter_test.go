@@ -67,7 +67,7 @@ func (b *browser) signIn(home, dir, file string) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	b.open(home + "/")
+	b.open(home + "/sign-in")
 	b.fill("#name", "Anna Kasse")
 	b.fill("#password", strings.TrimSpace(string(password)))
 	b.click("main button.main")
