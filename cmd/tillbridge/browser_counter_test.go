@@ -428,4 +428,5 @@ func (v *counterVisit) attacked() {
 	}
 	v.open(strings.Replace(v.home, "127.0.0.1", "rebound.localhost", 1) + "/")
 	v.says("body", `^The bridge does not answer to this name`)
+	v.complained()
 }
