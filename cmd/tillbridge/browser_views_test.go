@@ -58,8 +58,13 @@ func (v *counterVisit) views() {
 	v.hold("22.00")
 	v.inEveryLook(func(name string) {
 		for _, page := range []struct{ name, path string }{
-			{"now", "/"}, {"payments", "/payments"}, {"payment", "/payment?uuid=" + url.QueryEscape(v.sale)}, {"day-end", "/day-end"},
-			{"settings", "/settings"}, {"passwords", "/passwords"}, {"not-found", "/nowhere"},
+			{"now", "/"},
+			{"payments", "/payments"},
+			{"payment", "/payment?uuid=" + url.QueryEscape(v.sale)},
+			{"day-end", "/day-end"},
+			{"settings", "/settings"},
+			{"passwords", "/passwords"},
+			{"not-found", "/nowhere"},
 		} {
 			v.open(v.home + page.path)
 			if page.path == "/nowhere" {
