@@ -224,11 +224,11 @@ func (w *world) password() string {
 func freeAddress(taken map[string]bool) (string, error) {
 	var last error
 	for range 100 {
-		n, err := rand.Int(rand.Reader, big.NewInt(10_000))
+		n, err := rand.Int(rand.Reader, big.NewInt(22_000))
 		if err != nil {
 			return "", fmt.Errorf("free port: %w", err)
 		}
-		address := net.JoinHostPort("127.0.0.1", strconv.FormatInt(20_000+n.Int64(), 10))
+		address := net.JoinHostPort("127.0.0.1", strconv.FormatInt(10_000+n.Int64(), 10))
 		if taken[address] {
 			continue
 		}
