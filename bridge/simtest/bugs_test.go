@@ -133,7 +133,11 @@ func noticeBugs() []bug {
 // dayBugs are mistakes at the end of the day.
 func dayBugs() []bug {
 	return []bug{
+		{"the day is closed over a hold that is in nobody's hand", "I9", []change{
+			{"bridge/till/dayend.go", "		if p.Terminal == w.Name && p.State != bridge.Received {\n", "		if p.Terminal == w.Name && p.State != bridge.Received && p.Frozen() {\n"},
+		}},
 		{"the day is closed over a payment that is not known", "I9|I16", []change{
+			{"bridge/till/dayend.go", "		if p.Terminal == w.Name && p.State != bridge.Received {\n", "		if p.Terminal == \"\" {\n"},
 			{"bridge/till/dayend.go", "	case w.hand != nil && w.hand.State.NotKnown():\n", "	case w.hand != nil && w.hand.State.NotKnown() && w.closing == nil && w.session == nil:\n"},
 			{"bridge/till/dayend.go", "	case w.hand != nil:\n", "	case w.hand != nil && w.hand.State.InFlight():\n"},
 			{inWorker, "	case p.State == bridge.Held:\n		w.say(", "	case p.State == bridge.Held && w.closing != nil:\n		w.closesDay(ctx)\n		return 0\n	case p.State == bridge.Held:\n		w.say("},

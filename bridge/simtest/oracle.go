@@ -57,8 +57,10 @@ func (w *World) acknowledging(c command, _ *life) {
 // closing is the moment at which the terminal is told to close its day: what it knows of the last payment goes with that.
 func (w *World) closing() {
 	w.point("the day was closed from the till")
-	if p := w.frozenBy(""); p != nil {
-		w.fail(p, "I9", "the terminal's day is closed while it is bound to the payment")
+	for _, p := range w.pays {
+		if s := w.disk.payments[p.order.UUID].State; s.InFlight() || s.NotKnown() {
+			w.fail(p, "I9", "the terminal's day is closed while the payment is %s", s)
+		}
 	}
 }
 

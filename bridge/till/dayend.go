@@ -3,6 +3,7 @@ package till
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -38,6 +39,9 @@ func (d *Desk) EndDay(ctx context.Context, name, by string) error {
 	if by == "" {
 		return errors.New("it needs the name of who wants it")
 	}
+	if err := w.evidence(ctx); err != nil {
+		return err
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := w.closable(); err != nil {
@@ -57,8 +61,7 @@ func (w *worker) closable() error {
 	case w.closing != nil:
 		return bridge.Refuse(bridge.Busy, "The terminal's end of day is under way already.")
 	case w.hand != nil && w.hand.State.NotKnown():
-		return bridge.Refuse(bridge.Frozen, "A %s of %s is not known yet, and the end of day would wipe out what the terminal still knows of it. Settle it first.",
-			w.hand.Kind.Noun(), w.hand.Amount)
+		return wipesOut(*w.hand)
 	case w.hand != nil:
 		return bridge.Refuse(bridge.Busy, "The card terminal is busy with a %s of %s. Wait for it to end, then try again.", w.hand.Kind.Noun(), w.hand.Amount)
 	case w.session == nil:
@@ -69,12 +72,33 @@ func (w *worker) closable() error {
 	return nil
 }
 
+// wipesOut refuses an end of day for the sake of a payment.
+func wipesOut(p bridge.Payment) error {
+	return bridge.Refuse(bridge.Frozen, "A %s of %s is not known yet, and the end of day would wipe out what the terminal still knows of it. Settle it first.",
+		p.Kind.Noun(), p.Amount)
+}
+
+// evidence is nil where the journal has no payment of this terminal that is not known. One that is on hold at a terminal which can be
+// asked by our own reference is in nobody's hand, and the terminal still forgets it with its day.
+func (w *worker) evidence(ctx context.Context) error {
+	open, err := w.desk.journal.Unsettled(ctx)
+	if err != nil {
+		return fmt.Errorf("read open payments: %w", err)
+	}
+	for _, p := range open {
+		if p.Terminal == w.Name && p.State != bridge.Received {
+			return wipesOut(p)
+		}
+	}
+	return nil
+}
+
 // closesDay runs the end of day that was ordered, or that is due by the clock; false where there is none to run.
 func (w *worker) closesDay(ctx context.Context) bool {
 	w.mu.Lock()
 	by, able := w.closing, w.closable() == nil
 	w.mu.Unlock()
-	if by == nil && able && w.ClosesAt != nil && w.due(ctx, time.Now()) {
+	if by == nil && able && w.ClosesAt != nil && w.due(ctx, time.Now()) && w.evidence(ctx) == nil {
 		w.mu.Lock()
 		if w.closable() == nil { // no payment came meanwhile
 			w.closing = new(string)
@@ -106,11 +130,16 @@ func (w *worker) notClosed(ctx context.Context, cause error) {
 	if by == nil {
 		return
 	}
-	if d, ok := w.beginDay(ctx, *by); ok {
-		d.Ended, d.Why = time.Now(), "The terminal could not be reached, and was not told to close the day: "+sentence(cause)
+	w.leaveDay(ctx, *by, "The terminal could not be reached, and was not told to close the day: "+sentence(cause))
+	w.closed()
+}
+
+// leaveDay records an end of day that the terminal was not told of.
+func (w *worker) leaveDay(ctx context.Context, by, why string) {
+	if d, ok := w.beginDay(ctx, by); ok {
+		d.Ended, d.Why = time.Now(), why
 		w.endDay(ctx, d)
 	}
-	w.closed()
 }
 
 // beginDay makes durable that an end of day begins.
@@ -164,12 +193,20 @@ func (w *worker) due(ctx context.Context, now time.Time) bool {
 
 // closeDay has the terminal run its end of day and records what it said.
 func (w *worker) closeDay(ctx context.Context, by string) {
+	settler, can := w.session.(terminal.Settler)
+	if err := w.evidence(ctx); err != nil || !can { // looked at once more, since nothing else happens at the terminal now
+		if err == nil {
+			err = errors.New("this terminal's end of day can only be run at its own keys")
+		}
+		w.leaveDay(ctx, by, sentence(err))
+		return
+	}
 	d, ok := w.beginDay(ctx, by)
 	if !ok {
 		return
 	}
 	w.say(bridge.Working, "The terminal runs its end of day.")
-	settler, paper := w.session.(terminal.Settler), &dayPaper{w: w}
+	paper := &dayPaper{w: w}
 	totals, err := guarded(ctx, w, settleLimit, func(ctx context.Context) (terminal.Totals, error) { return settler.Settle(ctx, paper) })
 	d.Ended, d.Closed, d.Totals, d.Receipts = time.Now(), err == nil, totals, paper.take()
 	w.mark = totals.Mark

@@ -124,6 +124,33 @@ func TestEndOfDayRefused(t *testing.T) {
 			t.Errorf("with a hold: %v", err)
 		}
 	})
+	synctest.Test(t, func(t *testing.T) { // a hold that frees its terminal is forgotten with the day all the same
+		s := &script{pay: func(context.Context, terminal.Request, terminal.Till) (terminal.Result, error) {
+			return terminal.Result{}, errors.New("the line is lost")
+		}}
+		at := time.Now().Add(time.Hour)
+		b := start(t, newMemory(), s, closing(s, func(context.Context, terminal.Till) (terminal.Totals, error) {
+			t.Error("the day is closed over a hold")
+			return terminal.Totals{}, nil
+		}, &bridge.ClockTime{Hour: at.Hour(), Minute: at.Minute()}), func(t *Terminal) { t.Driver.Evidence = terminal.C3 })
+		ready(t, b)
+		if _, err := b.Accept(t.Context(), order(1)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(3 * time.Hour) // by the clock it is due by then
+		ready(t, b)
+		if p := b.journal.get("p1"); p.State != bridge.Held || p.Frozen() {
+			t.Fatalf("it is %s, and binds its terminal: %v", p.State, p.Frozen())
+		}
+		if err := b.EndDay(t.Context(), "counter", "Olga"); !refusedAs(err, bridge.Frozen) {
+			t.Errorf("with a hold that frees its terminal: %v", err)
+		}
+		b.journal.setFail(failing(false, "unsettled"))
+		if err := b.EndDay(t.Context(), "counter", "Olga"); !errors.Is(err, errDisk) {
+			t.Errorf("with a journal that cannot be read: %v", err)
+		}
+		b.journal.setFail(nil)
+	})
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{open: func(context.Context, terminal.Env) error { return errors.New("no such port") }}
 		b := start(t, newMemory(), s, closing(s, nil, nil))
