@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"math/big"
@@ -41,8 +42,9 @@ const stopGrace = 10 * time.Second
 // world is everything of the demo except its page.
 type world struct {
 	Options
-	listen, counter string // the bridge's two doors, host:port
-	notify          string // URL
+	listen, counter string      // the bridge's two doors, host:port
+	marks           []io.Closer // keep other demos off them
+	notify          string      // URL
 
 	mgr    *standin.MGR
 	server *http.Server // of the notify address
@@ -147,11 +149,12 @@ func (w *world) reached(marked bool) bool {
 
 // writeSettings writes the bridge's settings and the passcode beside them.
 func (w *world) writeSettings(passcode string) (file string, err error) {
-	taken := map[string]bool{}
 	for _, to := range []*string{&w.listen, &w.counter} {
-		if *to, err = freeAddress(taken); err != nil {
+		mark, err := freeAddress(to)
+		if err != nil {
 			return "", err
 		}
+		w.marks = append(w.marks, mark)
 	}
 	passcodeFile := filepath.Join(w.Dir, "passcode")
 	if err := os.WriteFile(passcodeFile, []byte(passcode+"\n"), 0o600); err != nil {
@@ -220,28 +223,28 @@ func (w *world) password() string {
 }
 
 // freeAddress finds a port that nobody listens on, below those that systems give to outgoing connections, so
-// that none of these takes it while the bridge is dead.
-func freeAddress(taken map[string]bool) (string, error) {
+// that none of these takes it while the bridge is dead. Nor does another demo: until the mark is closed it holds the same
+// port of UDP, which nothing here uses.
+func freeAddress(address *string) (mark io.Closer, err error) {
 	var last error
 	for range 100 {
 		n, err := rand.Int(rand.Reader, big.NewInt(22_000))
 		if err != nil {
-			return "", fmt.Errorf("free port: %w", err)
+			return nil, fmt.Errorf("free port: %w", err)
 		}
-		address := net.JoinHostPort("127.0.0.1", strconv.FormatInt(10_000+n.Int64(), 10))
-		if taken[address] {
-			continue
-		}
-		l, err := net.Listen("tcp", address)
+		*address = net.JoinHostPort("127.0.0.1", strconv.FormatInt(10_000+n.Int64(), 10))
+		held, err := net.ListenPacket("udp", *address)
 		if err != nil {
 			last = err
 			continue
 		}
-		_ = l.Close() // nothing came in
-		taken[address] = true
-		return address, nil
+		l, err := net.Listen("tcp", *address)
+		if err == nil {
+			return held, l.Close() // nothing came in
+		}
+		last = errors.Join(err, held.Close())
 	}
-	return "", fmt.Errorf("free port: %w", last)
+	return nil, fmt.Errorf("free port: %w", last)
 }
 
 func randomHex(n int) (string, error) {
@@ -306,6 +309,9 @@ func (w *world) close() error {
 	w.tasks.Wait()
 	if w.mgr != nil {
 		w.mgr.Close()
+	}
+	for _, m := range w.marks { // the bridge is gone by now
+		errs = append(errs, m.Close())
 	}
 	return errors.Join(append(errs, w.books.close())...)
 }
