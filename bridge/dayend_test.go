@@ -157,3 +157,21 @@ func TestDueAt(t *testing.T) {
 		}
 	}
 }
+
+// What other programs read keeps its words.
+func TestDayWords(t *testing.T) {
+	var words []string
+	for k := SumDiffers; k <= NoStart+1; k++ {
+		words = append(words, k.String())
+	}
+	const want = "sum brand may-be-missing may-be-too-much not-known not-delivered no-sums no-start difference(8)"
+	if got := strings.Join(words, " "); got != want {
+		t.Errorf("the words are %q", got)
+	}
+	if got := (ClockTime{7, 5}).String(); got != "07:05" {
+		t.Errorf("a time of day is %q", got)
+	}
+	if got := Sale.Noun() + " " + Refund.Noun() + " " + Void.Noun(); got != "payment refund reversal" {
+		t.Errorf("the kinds are called %q", got)
+	}
+}

@@ -32,6 +32,8 @@ func TestWords(t *testing.T) {
 		{Event{Kind: Hold, Reason: "It cannot tell."}, "On hold for a person: It cannot tell."},
 		{Event{Kind: Resolve, Person: anna, Outcome: terminal.Approved}, "Anna settled it as approved: receipt 0163 in the drawer"},
 		{Event{Kind: Resolve, Outcome: terminal.Declined}, "Settled by hand as declined."},
+		{Event{Kind: Accept, Order: &Order{Kind: Refund, By: "Olga", Amount: order.Amount}}, "Olga ordered a refund of 12.50 EUR; accepted."},
+		{Event{Kind: Accept, Order: &Order{Kind: Void, By: "Olga", Amount: order.Amount}}, "Olga ordered a reversal of 12.50 EUR; accepted."},
 		{Event{Kind: Correct, Person: anna, Outcome: terminal.Approved}, "Anna corrected it to approved: receipt 0163 in the drawer"},
 		{Event{Kind: Correct, Outcome: terminal.Declined}, "Corrected by hand to declined."},
 		{Event{Kind: Report}, "MGR has the outcome."},

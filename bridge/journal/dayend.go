@@ -27,11 +27,8 @@ type dayEndBody struct {
 // BeginDayEnd makes durable that an end of day begins, before the terminal is told to. It returns it with its number, and with the
 // beginning of the terminal's last one that was closed.
 func (j *Journal) BeginDayEnd(ctx context.Context, d bridge.DayEnd) (bridge.DayEnd, error) {
-	body, err := json.Marshal(dayEndBody{Currency: d.Currency})
-	if err != nil {
-		return d, fmt.Errorf("begin end of day: %w", err)
-	}
-	err = j.change(ctx, false, func(ctx context.Context, tx *sql.Tx) error {
+	body, _ := json.Marshal(dayEndBody{Currency: d.Currency}) // texts and numbers cannot fail
+	err := j.change(ctx, false, func(ctx context.Context, tx *sql.Tx) error {
 		var since sql.NullInt64
 		if err := tx.QueryRowContext(ctx, "SELECT max(began) FROM day_end WHERE terminal = ? AND closed = 1", d.Terminal).Scan(&since); err != nil {
 			return err

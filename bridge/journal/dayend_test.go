@@ -57,6 +57,11 @@ func TestDayEnds(t *testing.T) {
 	if all, err := j.DayEnds(t.Context(), ""); err != nil || len(all) != 4 {
 		t.Errorf("%d of all terminals, %v", len(all), err)
 	}
+	odd := open
+	odd.Receipts = []terminal.Receipt{{Kind: 99}}
+	if err := j.EndDayEnd(t.Context(), odd); err == nil || !strings.Contains(err.Error(), "end end of day") {
+		t.Errorf("a receipt of no kind: %v", err)
+	}
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}

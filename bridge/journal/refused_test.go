@@ -121,6 +121,10 @@ func TestWhatCannotBeReadIsAnError(t *testing.T) {
 		"list payments":                       func() error { _, err := j.List(ctx, Filter{}); return err },
 		"read payment":                        func() error { _, _, err := j.Payment(ctx, uuid(1)); return err },
 		"send again":                          func() error { _, err := j.Renotify(ctx, uuid(1)); return err },
+		"read returns of payment " + uuid(1):  func() error { _, err := j.Returns(ctx, uuid(1)); return err },
+		"list ends of day":                    func() error { _, err := j.DayEnds(ctx, ""); return err },
+		"read the day's payments":             func() error { _, err := j.Armed(ctx, "counter", noon, noon, 0); return err },
+		"begin end of day":                    func() error { _, err := j.BeginDayEnd(ctx, bridge.DayEnd{Terminal: "bar", Began: noon}); return err },
 		"verify":                              func() error { _, err := j.Verify(ctx); return err },
 	}
 	for name, reading := range readings {
@@ -129,7 +133,7 @@ func TestWhatCannotBeReadIsAnError(t *testing.T) {
 		}
 	}
 	// The tables are there no more under their names.
-	for _, table := range []string{"alarm", "outbox", "terminal", "receipt", "entry", "payment"} {
+	for _, table := range []string{"alarm", "outbox", "terminal", "receipt", "entry", "payment", "day_end"} {
 		if _, err := db.Exec("ALTER TABLE " + table + " RENAME TO lost_" + table); err != nil {
 			t.Fatal(err)
 		}
@@ -149,13 +153,17 @@ func TestWhatCannotBeReadIsAnError(t *testing.T) {
 func TestOddRowsAreNamed(t *testing.T) {
 	b := whole(t)
 	for statement, want := range map[string]string{
-		"UPDATE payment SET state = 'nowhere' WHERE id = 3":                                                                            `payment ` + uuid(3) + `: state "nowhere" is not known`,
-		"UPDATE payment SET outcome = 'maybe' WHERE id = 3":                                                                            `payment ` + uuid(3) + `: outcome "maybe" is not known`,
-		"UPDATE payment SET proof = 'hearsay' WHERE id = 3":                                                                            `payment ` + uuid(3) + `: proof "hearsay" is not known`,
-		"UPDATE payment SET seen_seq = 1 WHERE id = 3":                                                                                 `payment ` + uuid(3) + `: entry 1: what the payment points to is not in the entry`,
-		"UPDATE payment SET result_seq = 99 WHERE id = 3":                                                                              `payment ` + uuid(3) + `: entry 99: what the payment points to is not in the entry`,
-		"UPDATE payment SET person_seq = 1 WHERE id = 3":                                                                               `payment ` + uuid(3) + `: entry 1 names nobody`,
-		"UPDATE payment SET person_seq = 99 WHERE id = 3":                                                                              `payment ` + uuid(3) + `: entry 99 names nobody`,
+		"UPDATE payment SET state = 'nowhere' WHERE id = 3":                         `payment ` + uuid(3) + `: state "nowhere" is not known`,
+		"UPDATE payment SET outcome = 'maybe' WHERE id = 3":                         `payment ` + uuid(3) + `: outcome "maybe" is not known`,
+		"UPDATE payment SET proof = 'hearsay' WHERE id = 3":                         `payment ` + uuid(3) + `: proof "hearsay" is not known`,
+		"UPDATE payment SET seen_seq = 1 WHERE id = 3":                              `payment ` + uuid(3) + `: entry 1: what the payment points to is not in the entry`,
+		"UPDATE payment SET result_seq = 99 WHERE id = 3":                           `payment ` + uuid(3) + `: entry 99: what the payment points to is not in the entry`,
+		"UPDATE payment SET person_seq = 1 WHERE id = 3":                            `payment ` + uuid(3) + `: entry 1 names nobody`,
+		"UPDATE payment SET person_seq = 99 WHERE id = 3":                           `payment ` + uuid(3) + `: entry 99 names nobody`,
+		"UPDATE payment SET kind = 'gift' WHERE id = 3":                             `payment ` + uuid(3) + `: kind "gift" is not known`,
+		"UPDATE payment SET correct_seq = 1 WHERE id = 3":                           `payment ` + uuid(3) + `: entry 1 names nobody`,
+		"INSERT INTO day_end VALUES (1, 'counter', '', 0, 1, NULL, 0, '', 'dance')": `list ends of day: end of day 1: invalid character`,
+		"DROP TABLE day_end; CREATE TABLE day_end (id, terminal, ordered_by, since, began, ended, closed, why, body); INSERT INTO day_end VALUES (1, '', '', 0, 'noon', NULL, 0, '', '')": `list ends of day: sql: Scan error on column index 4, name "began"`,
 		"UPDATE entry SET state = 'nowhere' WHERE payment_id = 3 AND seq = 2":                                                          `entry 2: state "nowhere" is not known`,
 		"UPDATE entry SET kind = 'dance' WHERE payment_id = 3 AND seq = 2":                                                             `entry 2: event "dance" is not known`,
 		"UPDATE entry SET body = 'dance' WHERE payment_id = 3 AND seq = 2":                                                             `entry 2: body: invalid character`,
@@ -184,11 +192,12 @@ func TestOddRowsAreNamed(t *testing.T) {
 		_, rerr := r.Receipts(ctx, uuid(1))
 		_, derr := r.Due(ctx, noon, 10)
 		_, aerr := r.Alarms(ctx)
+		_, eerr := r.DayEnds(ctx, "")
 		problems, verr := r.Verify(ctx)
-		if told := verr != nil || len(problems) > 0; told == (strings.Contains(statement, "TABLE alarm") || strings.Contains(statement, "receipt")) {
+		if told := verr != nil || len(problems) > 0; told == (strings.Contains(statement, "TABLE alarm") || strings.Contains(statement, "receipt") || strings.Contains(statement, "day_end")) {
 			t.Errorf("%s: Verify finds %v, %v", statement, problems, verr)
 		}
-		err = errors.Join(perr, uerr, lerr, serr, rerr, derr, aerr, r.Close())
+		err = errors.Join(perr, uerr, lerr, serr, rerr, derr, aerr, eerr, r.Close())
 		if want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: %v, want %s", statement, err, want)
 		}
