@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"sync"
 	"unicode/utf8"
+
+	"tillbridge/bridge/durable"
 )
 
 // Role is what somebody may do.
@@ -119,7 +121,7 @@ func (p *Passwords) Change(r Role, password string) error {
 		return ErrSame
 	}
 	kept := digest(password, usual)
-	if err := write(p.files[r], kept); err != nil {
+	if err := durable.Write(p.files[r], []byte(kept+"\n")); err != nil {
 		return fmt.Errorf("keep the password: %w", err)
 	}
 	p.kept[r] = kept

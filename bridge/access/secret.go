@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
+
+	"tillbridge/bridge/durable"
 )
 
 // alphabet leaves out letters and digits that are taken for one another.
@@ -26,7 +27,7 @@ func Secret(path, what string) (secret string, made bool, err error) {
 		return "", false, fmt.Errorf("read %s: %w", what, err)
 	}
 	secret = newSecret()
-	if err := write(path, secret); err != nil {
+	if err := durable.Write(path, []byte(secret+"\n")); err != nil {
 		return "", false, fmt.Errorf("keep %s, which is new: %w", what, err)
 	}
 	return secret, true, nil
@@ -51,21 +52,4 @@ func newSecret() string {
 		n++
 	}
 	return b.String()
-}
-
-// write writes the file aside, synced, and gives it its name. A crash leaves the old content or the new.
-func write(path, content string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".secret-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(content + "\n")
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return syncFolder(filepath.Dir(path))
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode/utf16"
 
+	"tillbridge/bridge/durable"
 	"tillbridge/terminal"
 )
 
@@ -191,7 +192,7 @@ func replaceFile(path string, old, written []byte) error {
 	if err := os.Rename(f.Name(), real); err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return syncFolder(filepath.Dir(real))
+	return durable.SyncFolder(filepath.Dir(real))
 }
 
 // PutFile writes a file in one step, with the mode and the owner of the one that is there, else with a mode. A link
@@ -225,7 +226,7 @@ func PutFile(path string, data []byte, mode fs.FileMode) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return syncFolder(folder)
+	return durable.SyncFolder(folder)
 }
 
 // fill writes the new file, with the old one's owner and mode, and closes it. Until the owner is right nobody else

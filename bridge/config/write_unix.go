@@ -26,13 +26,3 @@ func keepOwner(f *os.File, old os.FileInfo) error {
 	}
 	return nil
 }
-
-// syncFolder makes the new name in a folder last.
-func syncFolder(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
-}

@@ -7,7 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
+
+	"tillbridge/bridge/durable"
 )
 
 // The form of the file.
@@ -65,8 +66,7 @@ func (h *Herald) load() error {
 	return nil
 }
 
-// keep writes down what was told and what is to be told. The folder is not synced: a power cut that brings the old file
-// back costs a message that comes twice.
+// keep writes down what was told and what is to be told.
 func (h *Herald) keep() {
 	h.keeping.Lock() // so that the newest is written last
 	defer h.keeping.Unlock()
@@ -76,28 +76,11 @@ func (h *Herald) keep() {
 		k.Ways[w.name] = w.kept()
 	}
 	h.mu.Unlock()
-	if err := writeAside(h.config.File, k); err != nil {
+	b, err := json.Marshal(k)
+	if err == nil {
+		err = durable.Write(h.config.File, b)
+	}
+	if err != nil {
 		h.log.warn("what the owner was told cannot be kept; after a restart it may come again", err.Error())
 	}
-}
-
-// writeAside writes the file aside, synced, and gives it its name. Only this user can read it.
-func writeAside(path string, k kept) error {
-	b, err := json.Marshal(k)
-	if err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+"-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
 }
