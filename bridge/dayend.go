@@ -67,7 +67,6 @@ func Count(payments []Payment) Tally {
 		switch {
 		case p.State.NotKnown() || p.State.InFlight():
 			t.Unknown = append(t.Unknown, p)
-			continue
 		case !p.Moved():
 			t.Left = append(t.Left, p)
 		default:

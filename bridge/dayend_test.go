@@ -84,6 +84,11 @@ func TestCompare(t *testing.T) {
 			nil, false, "Visa 0 +500, girocard -1 -500",
 		},
 		"no sums": {terminal.Totals{Text: "done"}, nil, false, "no sums"},
+		"no sums, and a sale that was given back": {
+			terminal.Totals{Text: "done"}, []Payment{
+				changed(sold("r", "Visa", 1000), func(p *Payment) { p.Kind, p.Sale = Refund, "a" }), changed(sold("q", "girocard", 500), func(p *Payment) { p.Kind, p.Sale = Refund, "b" }),
+			}, false, "no sums",
+		},
 		"a hold explains it": {
 			terminal.Totals{TotalMinor: 1750},
 			[]Payment{changed(inState(Held), func(p *Payment) { p.UUID, p.Amount.Minor = "held", 250 })},
@@ -126,6 +131,9 @@ func TestFirstDayEnd(t *testing.T) {
 	}
 	if want := time.Date(2026, 3, 1, 0, 0, 0, 0, time.Local); !d.From().Equal(want) {
 		t.Errorf("it adds up since %s, want %s", d.From(), want)
+	}
+	if got := Compare(DayEnd{Closed: true, Since: noon, Began: noon}, Tally{}); len(got) != 0 {
+		t.Errorf("a day without a payment is compared: %+v", got)
 	}
 	if d.Since = noon; !d.From().Equal(noon) {
 		t.Errorf("it adds up since %s, want %s", d.From(), noon)

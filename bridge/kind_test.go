@@ -20,6 +20,9 @@ func TestKindsArePinned(t *testing.T) {
 	if _, err := ParseKind("gift"); err == nil || !strings.Contains(err.Error(), "gift") {
 		t.Errorf("an unknown word: %v", err)
 	}
+	if s := kindCount.String(); s != "kind(3)" {
+		t.Errorf("a kind that there is not is called %q", s)
+	}
 	if b, err := kindCount.MarshalText(); err == nil {
 		t.Errorf("a kind that there is not is written %q", b)
 	}
@@ -121,6 +124,7 @@ func TestReturnable(t *testing.T) {
 		"a part is back":          {sale, []Payment{part(Refund, 500, Approved)}, 750, false},
 		"of another sale":         {sale, []Payment{other}, 1250, true},
 		"a refusal leaves all":    {sale, []Payment{part(Refund, 500, Declined), part(Void, 1250, NotSent)}, 1250, true},
+		"a refusal before a part": {sale, []Payment{part(Refund, 500, Declined), part(Refund, 250, Approved)}, 1000, false},
 		"a part is on hold":       {sale, []Payment{part(Refund, 500, Held)}, 750, false},
 		"a part is under way":     {sale, []Payment{part(Refund, 500, Sent)}, 750, false},
 		"all is back":             {sale, []Payment{part(Refund, 500, Approved), part(Refund, 750, Received)}, 0, false},
@@ -160,6 +164,11 @@ func TestCorrect(t *testing.T) {
 	}
 	if again, err := step(p, terminal.Declined, anna); err != nil || again.After.Moved() || again.After.Corrected.Person != anna {
 		t.Errorf("corrected once more: %+v, %v", again.After.Corrected, err)
+	}
+	typed := settled // at a terminal without a connection
+	typed.Person = nil
+	if tr, err := step(typed, terminal.Approved, bert); err != nil || !tr.After.Moved() {
+		t.Errorf("what a clerk typed: %+v, %v", tr.After.Corrected, err)
 	}
 	byTerminal := inState(Approved)
 	for name, c := range map[string]struct {

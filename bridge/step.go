@@ -314,7 +314,7 @@ func resolve(p *Payment, e Event) ([]Effect, error) {
 // correct puts a person's settlement right. The outcome stays, for MGR may have it; the shop is told that it is another one.
 func correct(p *Payment, e Event) ([]Effect, error) {
 	switch {
-	case p.Proof != terminal.Person || p.Person == nil:
+	case p.Proof != terminal.Person:
 		return nil, fmt.Errorf("only what a person settled can be corrected; this was decided by the terminal")
 	case e.Outcome == p.Outcome && p.Corrected == nil, p.Corrected != nil && e.Outcome == p.Corrected.Outcome:
 		return nil, fmt.Errorf("it says so already")

@@ -133,6 +133,9 @@ func lawful(t *testing.T, tr Transition) {
 	if became := a.Final() && !b.Final(); became != tr.Has(Notify) {
 		t.Errorf("%s to %s: notice due %v", b.State, a.State, tr.Has(Notify))
 	}
+	if want := map[State]terminal.Outcome{Approved: terminal.Approved, Declined: terminal.Declined}[a.State]; want != terminal.Unknown && a.Outcome != want {
+		t.Errorf("%s to %s: the outcome is %s", b.State, a.State, a.Outcome)
+	}
 	if (a.State == Uncertain) != tr.Has(Recover) {
 		t.Errorf("%s to %s: recovery due %v", b.State, a.State, tr.Has(Recover))
 	}
