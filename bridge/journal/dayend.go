@@ -108,7 +108,7 @@ const armedWithin = time.Hour
 // between two ends of day. A zero from is the beginning of all; limit is the most that are read, 0 for all.
 func (r *Reader) Armed(ctx context.Context, name string, from, to time.Time, limit int) ([]bridge.Payment, error) {
 	var all []bridge.Payment
-	after, received := int64(-1), int64(-1)
+	var after, received int64 // nothing was before the epoch
 	if !from.IsZero() {
 		after, received = from.UnixMicro(), from.Add(-armedWithin).UnixMicro()
 	}

@@ -246,7 +246,13 @@ func TestResultsStandInTheirEntry(t *testing.T) {
 		"result":      {func(p *bridge.Payment) { p.Result = other }, bridge.Event{Kind: bridge.Find, At: noon, Result: r}},
 		"result lost": {func(p *bridge.Payment) { p.Result = other }, bridge.Event{Kind: bridge.Find, At: noon}},
 		"both":        {func(p *bridge.Payment) { p.Seen, p.Result = other, r }, bridge.Event{Kind: bridge.Find, At: noon, Result: r}},
-		"person":      {func(p *bridge.Payment) { p.Person = anna }, bridge.Event{Kind: bridge.Resolve, At: noon, Person: &bridge.Person{Name: "Otto"}}},
+		"correction": {func(p *bridge.Payment) { p.Corrected = &bridge.Correction{Outcome: terminal.Approved, Person: anna} }, bridge.Event{
+			Kind: bridge.Correct, At: noon, Outcome: terminal.Approved, Person: &bridge.Person{Name: "Otto"},
+		}},
+		"correction to another outcome": {func(p *bridge.Payment) { p.Corrected = &bridge.Correction{Outcome: terminal.Approved, Person: anna} }, bridge.Event{
+			Kind: bridge.Correct, At: noon, Outcome: terminal.Declined, Person: anna,
+		}},
+		"person": {func(p *bridge.Payment) { p.Person = anna }, bridge.Event{Kind: bridge.Resolve, At: noon, Person: &bridge.Person{Name: "Otto"}}},
 	} {
 		after := p
 		after.Entries++
